@@ -1,0 +1,306 @@
+"""One point of a study, from its seed to its accuracy and its bill."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cosim.config import Point
+from cosim.scheduler import Scheduler
+from cost_model.bill import Bill
+from cost_model.pricing import price
+
+if TYPE_CHECKING:  # the pricing path stays free of compiled kernels
+    from cosim.data import Data
+    from cosim.layers import Network
+
+EVALUATION_BATCH = 256
+CHECKPOINT_SECONDS = 10.0
+# Streams of random numbers beside those of the tile groups, far from them.
+WEIGHT_STREAM = 1 << 32
+ORDER_STREAM = 1 << 33
+State = dict[str, npt.NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished point leaves.
+
+    Parameters
+    ----------
+    run_id
+        Identity of the point.
+    history
+        One row per epoch.
+    trace
+        Operations of the whole training, added up.
+    bill
+        The trace, priced per training sample.
+    results
+        The row of the point: losses, accuracy, energy, latency, area, storage, seconds.
+    """
+
+    run_id: str
+    history: list[dict[str, Any]]
+    trace: pd.DataFrame
+    bill: Bill
+    results: dict[str, Any]
+
+
+def make_scheduler(point: Point) -> Scheduler:
+    """Return the scheduler of a point."""
+    return Scheduler(point.algorithm(), point.hardware, [spec.shape for spec in point.layers])
+
+
+def make_bill(point: Point, scheduler: Scheduler, samples: int) -> Bill:
+    """Price what the scheduler has recorded, per training sample."""
+    algorithm = scheduler.algorithm
+    storage = algorithm.storage(point.resolved["training"]["batch_size"])
+    return price(
+        scheduler.trace,
+        point.hardware,
+        scheduler.floorplans,
+        algorithm=algorithm.name,
+        storage=storage,
+        samples=samples,
+    )
+
+
+def price_point(point: Point) -> tuple[Bill, Scheduler]:
+    """Price a point without training it and without reading data: the same plans, the preset's assumed activity."""
+    training = point.resolved["training"]
+    scheduler = make_scheduler(point)
+    batches = math.ceil(point.train_samples / training["batch_size"])
+    samples = point.train_samples * training["epochs"]
+    scheduler.assume_training(samples=samples, mini_batches=batches * training["epochs"], dw_min=point.device.dw_min)
+    return make_bill(point, scheduler, samples), scheduler
+
+
+def identity(point: Point) -> dict[str, Any]:
+    """Return the columns of a row that say what was run."""
+    resolved, algorithm = point.resolved, point.algorithm()
+    tiles = len(algorithm.significances)
+    return {
+        "run_id": point.run_id,
+        "seed": point.seed,
+        "algorithm": algorithm.name,
+        "tiles": tiles,
+        "states": round(point.device.states, 6) if tiles else None,
+        "device": resolved["device"]["preset"] if tiles else None,
+        "network": resolved["network"]["name"],
+        "data": resolved["data"]["name"],
+        "epochs": resolved["training"]["epochs"],
+    }
+
+
+def learning_rate_at(training: dict[str, Any], epoch: int) -> float:
+    """Return the learning rate of an epoch, counted from 0."""
+    schedule, rate = training["schedule"], float(training["learning_rate"])
+    if schedule["name"] == "constant":
+        return rate
+    factor: float = schedule["factor"] ** (epoch // schedule["every"])
+    return rate * factor
+
+
+class Training:
+    """A point in training: everything that changes, and its checkpoint.
+
+    Parameters
+    ----------
+    point
+        What to train.
+    data
+        Images and labels.
+    """
+
+    def __init__(self, point: Point, data: Data) -> None:
+        self.point, self.data = point, data
+        self.scheduler = make_scheduler(point)
+        self.network = make_network(point, self.scheduler)
+        self.history: list[dict[str, Any]] = []
+        self.seconds = 0.0
+        self.train_images = data.train_images.reshape(len(data.train_images), -1)
+        self.test_images = data.test_images.reshape(len(data.test_images), -1)
+
+    @property
+    def epochs_done(self) -> int:
+        """Number of finished epochs."""
+        return len(self.history)
+
+    def epoch(self) -> dict[str, Any]:
+        """Train one epoch, evaluate, and return its row of the history."""
+        started = time.perf_counter()
+        training, epoch = self.point.resolved["training"], self.epochs_done
+        rate, batch = learning_rate_at(training, epoch), training["batch_size"]
+        self.scheduler.set_learning_rate(rate)
+        generator = np.random.Generator(np.random.Philox(key=[self.point.seed, ORDER_STREAM + epoch]))
+        order = generator.permutation(len(self.train_images))
+        total = 0.0
+        for start in range(0, len(order), batch):
+            chosen = order[start : start + batch]
+            images, labels = self.train_images[chosen], self.data.train_labels[chosen]
+            total += self.scheduler.step(self.network, images, labels) * len(chosen)
+        self.scheduler.end_epoch(self.network, total / len(order))
+        test_loss, test_accuracy = self.evaluate()
+        self.seconds += time.perf_counter() - started
+        self.history.append(
+            {
+                "run_id": self.point.run_id,
+                "epoch": epoch + 1,
+                "samples": (epoch + 1) * len(order),
+                "learning_rate": rate,
+                "train_loss": total / len(order),
+                "test_loss": test_loss,
+                "test_accuracy": test_accuracy,
+                "seconds": self.seconds,
+            }
+        )
+        return self.history[-1]
+
+    def evaluate(self) -> tuple[float, float]:
+        """Return loss and accuracy on the test images, read through the same periphery; evaluation is not priced."""
+        from cosim.layers import cross_entropy
+
+        loss, correct = 0.0, 0
+        for start in range(0, len(self.test_images), EVALUATION_BATCH):
+            images = self.test_images[start : start + EVALUATION_BATCH]
+            labels = self.data.test_labels[start : start + EVALUATION_BATCH]
+            logits = self.network.forward(images, lambda layer, values: layer.matrix.read(values, forward=True)[0])
+            loss += cross_entropy(logits, labels)[0] * len(labels)
+            correct += int((logits.argmax(axis=1) == labels).sum())
+        return loss / len(self.test_images), correct / len(self.test_images)
+
+    def outcome(self) -> Outcome:
+        """Return what the finished training leaves."""
+        bill = make_bill(self.point, self.scheduler, len(self.train_images) * self.epochs_done)
+        last = self.history[-1]
+        results = identity(self.point) | {
+            "train_loss": last["train_loss"],
+            "test_loss": last["test_loss"],
+            "test_accuracy": last["test_accuracy"],
+            "energy_per_sample_j": bill.energy_per_sample_j,
+            "latency_per_sample_s": bill.latency_per_sample_s,
+            "area_m2": bill.area_m2,
+            "digital_storage_byte": int(bill.digital_storage_byte),
+            "seconds": self.seconds,
+        }
+        return Outcome(self.point.run_id, self.history, self.scheduler.trace.to_frame(), bill, results)
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint; a reader sees the old one or the new one, never a part."""
+        state: State = {
+            "mini_batches": np.array(self.scheduler.mini_batches),
+            "history": np.array(json.dumps(self.history)),
+            "seconds": np.array(self.seconds),
+        }
+        for prefix, part in self._parts().items():
+            state |= {f"{prefix}:{name}": value for name, value in part.state().items()}
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        with temporary.open("wb") as file:
+            np.savez(file, **state)  # type: ignore[arg-type]  # the stubs mistake a name for allow_pickle
+        os.replace(temporary, path)
+
+    def load(self, path: Path) -> None:
+        """Take over a checkpoint."""
+        with np.load(path, allow_pickle=False) as file:
+            state: State = {name: file[name] for name in file.files}
+        self.scheduler.mini_batches = int(state["mini_batches"])
+        self.history = json.loads(str(state["history"]))
+        self.seconds = float(state["seconds"])
+        for prefix, part in self._parts().items():
+            own = {name.split(":", 1)[1]: value for name, value in state.items() if name.startswith(f"{prefix}:")}
+            part.restore(own)
+
+    def _parts(self) -> dict[str, Any]:
+        return {
+            "network": self.network,
+            "algorithm": self.scheduler.algorithm,
+            "trace": self.scheduler.trace,
+        }
+
+
+def make_network(point: Point, scheduler: Scheduler) -> Network:
+    """Return the network of a point with its initial weights; their programming stands in the trace."""
+    from cosim.layers import Network
+    from cosim.network import initial_weights
+    from cosim.periphery import Periphery
+    from cosim.tile_group import DigitalMatrix, TileGroup
+
+    periphery = Periphery.from_hardware(point.hardware, ideal=point.ideal_io)
+    significances = scheduler.algorithm.significances
+    matrices: list[TileGroup | DigitalMatrix] = []
+    for place, spec in enumerate(point.layers):
+        shape = (spec.shape.outputs, spec.shape.inputs)
+        if not significances:
+            matrices.append(DigitalMatrix(shape))
+            continue
+        matrices.append(
+            TileGroup(
+                shape,
+                point.device,
+                significances=significances,
+                seed=point.seed,
+                group=place,
+                periphery=periphery,
+                array_rows=point.hardware.array_rows,
+                array_cols=point.hardware.array_cols,
+            )
+        )
+    network = Network(point.layers, matrices)
+    weights = [
+        initial_weights(spec, seed=point.seed, stream=WEIGHT_STREAM + place) for place, spec in enumerate(point.layers)
+    ]
+    scheduler.program(network, weights)
+    return network
+
+
+def train_point(point: Point, checkpoint: Path | None = None, report: Callable[[int], None] | None = None) -> Outcome:
+    """Train a point, from its last checkpoint where there is one, and price what it did.
+
+    Parameters
+    ----------
+    point
+        What to train.
+    checkpoint
+        File to continue from and to write to; none is written where not given.
+    report
+        Called with the number of epochs that are done.
+    """
+    from threadpoolctl import threadpool_limits
+
+    from cosim.data import load_data
+
+    wanted = point.resolved["data"]
+    data = load_data(
+        wanted["name"],
+        point.data_path,
+        train_samples=wanted["train_samples"],
+        test_samples=wanted["test_samples"],
+        seed=point.seed,
+    )
+    # One BLAS thread: matrix products round differently with their number of threads.
+    with threadpool_limits(limits=1):
+        training = Training(point, data)
+        if checkpoint is not None and checkpoint.exists():
+            training.load(checkpoint)
+        epochs = point.resolved["training"]["epochs"]
+        saved = time.monotonic()
+        while training.epochs_done < epochs:
+            training.epoch()
+            if report is not None:
+                report(training.epochs_done)
+            due = time.monotonic() - saved > CHECKPOINT_SECONDS or training.epochs_done == epochs
+            if checkpoint is not None and due:
+                training.save(checkpoint)
+                saved = time.monotonic()
+        return training.outcome()

@@ -1,0 +1,1 @@
+"""Array loops: rank-1 updates by pulse coincidence, conversion, convolution patches."""

@@ -1,0 +1,99 @@
+"""Digital values to read pulses and column voltages to digital values."""
+
+import math
+
+import numpy as np
+
+from device_models.kernels.compile import array, normal
+
+
+@array
+def drive_lines(values, levels, driven, scales):
+    """Scale vectors to full scale by their largest magnitude and quantise them as the DAC does.
+
+    Parameters
+    ----------
+    values
+        float32 (vectors, lines), finite.
+    levels
+        Positive levels of the DAC, 2^(bits-1) - 1; 0 for an ideal one.
+    driven
+        float32 (vectors, lines), set to the read pulses in [-1, 1].
+    scales
+        float64 (vectors,), set to the largest magnitudes.
+
+    Returns
+    -------
+    (int, float)
+        Lines with a non-zero pulse, and the sum of the pulse durations over the longest.
+    """
+    vectors, lines = values.shape
+    active = 0
+    drive = 0.0
+    for vector in range(vectors):
+        largest = 0.0
+        for line in range(lines):
+            largest = max(largest, abs(float(values[vector, line])))
+        scales[vector] = largest
+        inverse = 1.0 / largest if largest > 0.0 else 0.0
+        for line in range(lines):
+            level = float(values[vector, line]) * inverse
+            if levels > 0:
+                level = np.rint(level * levels) / levels
+            driven[vector, line] = level
+            if level != 0.0:
+                active += 1
+                drive += abs(level)
+    return active, drive
+
+
+@array
+def convert_columns(voltages, levels, full_scale, noise, key, first, total, accumulate):
+    """Add converter noise, quantise, clip, and add the result to the running sum.
+
+    Parameters
+    ----------
+    voltages
+        float32 (vectors, columns), in units of weight times full-scale input.
+    levels
+        Positive levels of the converter, 2^(bits-1) - 1.
+    full_scale
+        Largest converted value, same unit.
+    noise
+        Input-referred noise of the converter, rms, in LSB.
+    key, first
+        Address of the random numbers; `first` is the number of conversions before this call.
+    total
+        float32 (vectors, columns), set to (or raised by) the converted values.
+    accumulate
+        Whether to add to `total`.
+    """
+    vectors, columns = voltages.shape
+    step = full_scale / levels
+    for vector in range(vectors):
+        for column in range(columns):
+            code = float(voltages[vector, column]) / step
+            if noise > 0.0:
+                code += noise * normal(key, first + vector * columns + column)
+            code = min(max(np.rint(code), -float(levels)), float(levels))
+            if accumulate:
+                total[vector, column] += code * step
+            else:
+                total[vector, column] = code * step
+
+
+@array
+def scale_rows(values, scales):
+    """Multiply each vector by its scale, in place."""
+    for vector in range(values.shape[0]):
+        for column in range(values.shape[1]):
+            values[vector, column] = float(values[vector, column]) * scales[vector]
+
+
+@array
+def all_finite(values):
+    """Return whether a flat array holds neither NaN nor infinity."""
+    for value in values:
+        if not math.isfinite(value):
+            return False
+    return True

@@ -1,0 +1,270 @@
+"""One logical weight held by several tiles, with the digital matrices that its algorithm keeps beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from cosim.kernels.convert import convert_columns
+from cosim.kernels.update import take_multiples, threshold_columns
+from cosim.periphery import Periphery
+from cosim.tile import FloatArray, PulsedUpdate, Tile, checked, read_matrices
+from cost_model.operations import PulseActivity, ReadActivity
+from device_models.kernels.compile import make_key
+from device_models.parameters import PulsedDevice
+
+# A thresholded value is written by one pulse that certainly fires.
+SINGLE_PULSE = PulsedUpdate(max_train_length=1, update_management=False, train_length_management=False)
+STREAMS_PER_GROUP = 64
+UNLIMITED_LINES = 1 << 30
+
+
+class TileGroup:
+    """A weight W̄ = Σ sₙ Wₙ over tiles with significance sₙ.
+
+    Tile 0 is the coarsest. The tiles' currents are weighted by gain, summed and converted once; where tiles do
+    not share converters, each is converted and the results are added digitally (Li et al., arXiv:2510.02516,
+    section 3.3). Tiles with significance 0 are not read with the others.
+
+    Parameters
+    ----------
+    shape
+        (outputs, inputs).
+    device
+        Parameters of the devices of every tile.
+    significances
+        Weight of each tile in the sum; at least one.
+    seed, group
+        Seed of the run, and the number of this group among the groups of the run, both >= 0.
+    periphery
+        Converters; ideal where not given.
+    update
+        How updates become pulse trains.
+    array_rows, array_cols
+        Input and output lines of a physical array; longer sides are split and their results added digitally.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        device: PulsedDevice,
+        *,
+        significances: Sequence[float] = (1.0,),
+        seed: int = 0,
+        group: int = 0,
+        periphery: Periphery | None = None,
+        update: PulsedUpdate | None = None,
+        array_rows: int = UNLIMITED_LINES,
+        array_cols: int = UNLIMITED_LINES,
+    ) -> None:
+        if not significances or not any(significances):
+            raise ValueError(f"significances {list(significances)}: at least one tile must carry weight")
+        if len(significances) >= STREAMS_PER_GROUP:
+            raise ValueError(f"{len(significances)} tiles are too many; at most {STREAMS_PER_GROUP - 1}")
+        self.shape = shape
+        self.periphery = periphery or Periphery()
+        self.array_rows, self.array_cols = array_rows, array_cols
+        self.nominal_significances = tuple(float(value) for value in significances)
+        first = group * STREAMS_PER_GROUP
+        self.tiles = [
+            Tile(shape, device, seed=seed, stream=first + place, periphery=periphery, update=update)
+            for place in range(len(significances))
+        ]
+        self._seed, self._stream = seed, first + STREAMS_PER_GROUP - 1
+        self.reads = 0
+        self.significances = self._mismatched()
+        self.pointers = np.zeros(len(self.tiles), dtype=np.int64)
+        self.buffer: FloatArray | None = None
+        self._composite = np.zeros(shape, dtype=np.float32)
+
+    def _mismatched(self) -> tuple[float, ...]:
+        """Return the significances that the summing stage really gives, each tile with its gain error."""
+        normal = np.random.Generator(np.random.Philox(key=[self._seed, self._stream])).standard_normal
+        errors = self.periphery.gain_mismatch * normal(len(self.tiles))
+        return tuple(float(s * (1 + e)) for s, e in zip(self.nominal_significances, errors, strict=True))
+
+    @property
+    def weights(self) -> FloatArray:
+        """The composite weight, float32 (outputs, inputs), a read-only view."""
+        view = self._composite.view()
+        view.flags.writeable = False
+        return view
+
+    @property
+    def read_tiles(self) -> int:
+        """Number of tiles that are read together."""
+        return sum(value != 0 for value in self.significances)
+
+    def recombine(self) -> None:
+        """Rebuild the composite weight from the tiles; incremental changes leave rounding errors of float32."""
+        total = np.zeros(self.shape)
+        for tile, significance in zip(self.tiles, self.significances, strict=True):
+            if significance:
+                total += significance * tile.weights.astype(np.float64)
+        self._composite[:] = total
+
+    def set_weights(self, weights: npt.ArrayLike) -> None:
+        """Program the coarsest tile that is read with weights / significance, the others with zero."""
+        carrier = next(place for place, value in enumerate(self.nominal_significances) if value)
+        for place, tile in enumerate(self.tiles):
+            scale = 1 / self.nominal_significances[carrier] if place == carrier else 0.0
+            tile.set_weights(np.asarray(weights) * scale)
+        self.recombine()
+
+    def forward(self, inputs: npt.ArrayLike) -> FloatArray:
+        """Return W̄ x for each vector: (batch, inputs) to (batch, outputs), float32."""
+        return self.read(checked("inputs", inputs, self.shape[1]), forward=True)[0]
+
+    def backward(self, errors: npt.ArrayLike) -> FloatArray:
+        """Return W̄ᵀ d for each vector: (batch, outputs) to (batch, inputs), float32."""
+        return self.read(checked("errors", errors, self.shape[0]), forward=False)[0]
+
+    def read(self, values: FloatArray, *, forward: bool) -> tuple[FloatArray, ReadActivity]:
+        """Read all significant tiles together, on checked inputs; returns the result and the activity."""
+        matrices = [self._composite] if self.periphery.shared_by_tiles else self._weighted_tiles()
+        if not forward:
+            matrices = [matrix.T for matrix in matrices]
+        block = self.array_rows if forward else self.array_cols
+        return read_matrices(matrices, values, self.periphery, block, self._read_key())
+
+    def _weighted_tiles(self) -> list[FloatArray]:
+        pairs = zip(self.tiles, self.significances, strict=True)
+        return [np.float32(significance) * tile.weights for tile, significance in pairs if significance]
+
+    def _read_key(self) -> np.uint64:
+        self.reads += 1
+        return np.uint64(make_key(self._seed, self._stream, self.reads))
+
+    def update(self, tile: int, inputs: FloatArray, errors: FloatArray, rate: float) -> PulseActivity:
+        """Change one tile by -rate dᵀx by pulse coincidences; the composite weight follows."""
+        return self._pulse(tile, inputs, errors, rate, self.tiles[tile].update_settings)
+
+    def _pulse(
+        self, tile: int, inputs: FloatArray, errors: FloatArray, rate: float, settings: PulsedUpdate
+    ) -> PulseActivity:
+        return self.tiles[tile].rank_one(inputs, errors, rate, settings, self._composite, self.significances[tile])
+
+    def next_columns(self, source: int, count: int) -> npt.NDArray[np.int64]:
+        """Return the next columns of a tile to be transferred, in cyclic order, and move its pointer on."""
+        columns: npt.NDArray[np.int64] = (self.pointers[source] + np.arange(count)) % self.shape[1]
+        self.pointers[source] = (self.pointers[source] + count) % self.shape[1]
+        return columns
+
+    def read_columns(self, source: int, columns: npt.NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
+        """Read columns of one tile by one-hot inputs; returns the inputs and what the converter gave."""
+        selections = np.zeros((len(columns), self.shape[1]), dtype=np.float32)
+        selections[np.arange(len(columns)), columns] = 1.0
+        values = np.ascontiguousarray(self.tiles[source].weights[:, columns].T)
+        if self.periphery.adc_levels:
+            # A one-hot input is at full scale on one line of one array: one conversion per output, no partial sums.
+            levels, noise = self.periphery.adc_levels, self.periphery.noise_lsb
+            read = np.empty_like(values)
+            convert_columns(values, levels, self.periphery.full_scale, noise, self._read_key(), 0, read, False)
+            values = read
+        return selections, values
+
+    def transfer(self, source: int, target: int, *, columns: int, rate: float) -> PulseActivity:
+        """Read the next columns of one tile and add rate times their content to another by pulses.
+
+        The source keeps its content (Li et al., arXiv:2510.02516, Eq. 7 and Appendix I.1).
+        """
+        selections, values = self.read_columns(source, self.next_columns(source, columns))
+        return self._pulse(target, selections, -values, rate, self.tiles[target].update_settings)
+
+    def buffered_transfer(
+        self, source: int, target: int, *, columns: int, rate: float, threshold: float, momentum: float
+    ) -> PulseActivity:
+        """Read the next columns of one tile into the digital buffer; where it passes the threshold, pulse the target.
+
+        The threshold is given in granularities of the target (Gokmen, Front. Artif. Intell. 4 (2021)).
+        """
+        chosen = self.next_columns(source, columns)
+        selections, values = self.read_columns(source, chosen)
+        counts = np.empty_like(values)
+        granularity = self.tiles[target].device.dw_min
+        threshold_columns(self.digital_buffer(), chosen, values, float(rate), threshold * granularity, momentum, counts)
+        return self._pulse(target, selections, -counts, granularity, SINGLE_PULSE)
+
+    def digital_buffer(self) -> FloatArray:
+        """Return the digital matrix beside the tiles, float32 (outputs, inputs); zero at first."""
+        if self.buffer is None:
+            self.buffer = np.zeros(self.shape, dtype=np.float32)
+        return self.buffer
+
+    def accumulate(self, inputs: FloatArray, errors: FloatArray, rate: float) -> None:
+        """Add -rate dᵀx to the digital buffer."""
+        buffer = self.digital_buffer()
+        buffer -= np.float32(rate) * (errors.T @ inputs)
+
+    def write_buffer(self, target: int) -> PulseActivity:
+        """Take whole multiples of the granularity out of the buffer and pulse them onto a tile, row after row."""
+        counts = np.empty(self.shape, dtype=np.float32)
+        granularity = self.tiles[target].device.dw_min
+        take_multiples(self.digital_buffer(), granularity, counts)
+        busy = np.flatnonzero(counts.any(axis=1))
+        selections = np.zeros((len(busy), self.shape[0]), dtype=np.float32)
+        selections[np.arange(len(busy)), busy] = 1.0
+        return self._pulse(target, -counts[busy], selections, granularity, self.tiles[target].update_settings)
+
+    def state(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return everything that changes, as named arrays."""
+        state: dict[str, npt.NDArray[np.generic]] = {
+            "composite": self._composite.copy(),
+            "pointers": self.pointers.copy(),
+            "reads": np.array(self.reads),
+        }
+        if self.buffer is not None:
+            state["buffer"] = self.buffer.copy()
+        for place, tile in enumerate(self.tiles):
+            state |= {f"tile{place}.{name}": value for name, value in tile.state().items()}
+        return state
+
+    def restore(self, state: dict[str, npt.NDArray[np.generic]]) -> None:
+        """Take over a state that `state` returned."""
+        self._composite[:] = state["composite"]
+        self.pointers[:] = state["pointers"]
+        self.reads = int(state["reads"])
+        self.buffer = np.array(state["buffer"], dtype=np.float32) if "buffer" in state else None
+        for place, tile in enumerate(self.tiles):
+            tile.restore({name: state[f"tile{place}.{name}"] for name in ("weights", "actions")})
+
+
+class DigitalMatrix:
+    """A weight in digital memory, exact: what `digital_sgd` trains."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self.shape = shape
+        self._weights = np.zeros(shape, dtype=np.float32)
+
+    @property
+    def weights(self) -> FloatArray:
+        """float32 (outputs, inputs), a read-only view."""
+        view = self._weights.view()
+        view.flags.writeable = False
+        return view
+
+    def set_weights(self, weights: npt.ArrayLike) -> None:
+        """Store the weights."""
+        self._weights[:] = checked("weights", weights, self.shape[1])
+
+    def read(self, values: FloatArray, *, forward: bool) -> tuple[FloatArray, ReadActivity]:
+        """Return the exact product, forward W x, backward Wᵀ d."""
+        matrix = self._weights.T if forward else self._weights
+        return values @ matrix, ReadActivity(len(values), 0, 0)
+
+    def add_outer_products(self, inputs: FloatArray, errors: FloatArray, rate: float) -> None:
+        """Change the weight by -rate dᵀx."""
+        self._weights -= np.float32(rate) * (errors.T @ inputs)
+
+    def recombine(self) -> None:
+        """Do nothing: there is one matrix only."""
+
+    def state(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return the weights."""
+        return {"weights": self._weights.copy()}
+
+    def restore(self, state: dict[str, npt.NDArray[np.generic]]) -> None:
+        """Take over a state that `state` returned."""
+        self._weights[:] = state["weights"]

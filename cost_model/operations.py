@@ -1,0 +1,262 @@
+"""The vocabulary of priceable operations, and what each of them activates in a floorplan.
+
+Every count is linear in the number of operations, so counts can be added up and priced once. The scheduler
+calls these functions for every operation that it performs, in training and in pricing alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from cost_model.floorplan import LayerFloorplan
+
+KINDS = ("program", "forward", "backward", "update", "transfer", "digital")
+
+COUNTS: dict[str, str] = {
+    "performed": "times the operation was performed: vectors read or written, columns or rows transferred",
+    "reads": "array reads that follow one another",
+    "lines_driven": "lines driven by a non-zero read pulse, on every array that shares the input",
+    "cell_reads": "cross-points in the arrays that are read",
+    "cell_drive": "cross-points times the duration of their read pulse as a fraction of the longest pulse",
+    "dac_conversions": "digital values turned into a read pulse",
+    "column_reads": "tile columns (backward: rows) sensed by a TIA",
+    "summations": "column outputs summed over the tiles before the converter",
+    "summation_rounds": "reads in which tiles are summed",
+    "sample_holds": "voltages sampled and held for a converter",
+    "adc_conversions": "voltages turned into a digital value",
+    "adc_rounds": "conversions that follow one another on one converter",
+    "pulse_slots": "update pulse slots that follow one another",
+    "line_slots": "lines times pulse slots for which their drivers hold a level",
+    "pulses": "update pulses sent on input and output lines",
+    "half_selects": "cross-points that saw a pulse on one of their two lines, per pulse",
+    "coincidences": "device pulses: both lines of a cross-point pulsed in one slot",
+    "cells_touched": "cross-points that received at least one device pulse, per vector",
+    "accumulations": "digital additions of partial sums from several arrays or converters",
+    "digital_operations": "floating-point operations on vectors",
+    "buffer_operations": "floating-point operations on digital matrices",
+    "comparisons": "threshold comparisons on digital matrices",
+    "register_bytes": "bytes of vectors moved to or from registers",
+    "sram_bytes": "bytes of digital matrices moved to or from SRAM",
+}
+INDEX = {name: position for position, name in enumerate(COUNTS)}
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation (or several alike) with its activity.
+
+    Parameters
+    ----------
+    kind
+        One of `KINDS`.
+    layer
+        Name of the layer.
+    tile
+        Tile it acts on: ``all``, the index of a tile (0 is the coarsest), or ``source>target``.
+    counts
+        float64[len(COUNTS)], in the order of `COUNTS`.
+    dac_bits, adc_bits
+        Resolution of the conversions; 0 where there are none.
+    """
+
+    kind: str
+    layer: str
+    tile: str
+    counts: FloatArray
+    dac_bits: int = 0
+    adc_bits: int = 0
+
+
+def counts(**named: float) -> FloatArray:
+    """Return a count vector with the named counts set, the others zero."""
+    vector = np.zeros(len(COUNTS))
+    for name, value in named.items():
+        vector[INDEX[name]] = value
+    return vector
+
+
+@dataclass(frozen=True, slots=True)
+class ReadActivity:
+    """What the input lines did in a number of reads.
+
+    Parameters
+    ----------
+    vectors
+        Vectors read.
+    lines
+        Sum over vectors of the lines with a non-zero input.
+    drive
+        Sum over vectors and lines of |input| as a fraction of the full scale of the DAC.
+    """
+
+    vectors: float
+    lines: float
+    drive: float
+
+
+@dataclass(frozen=True, slots=True)
+class PulseActivity:
+    """What the pulse trains did in a number of rank-1 updates.
+
+    Parameters
+    ----------
+    vectors
+        Rank-1 updates.
+    slots
+        Sum of the train lengths.
+    input_pulses, output_pulses
+        Pulses sent on input and output lines.
+    coincidences
+        Device pulses.
+    cells_touched
+        Sum over vectors of the cross-points with at least one device pulse.
+    """
+
+    vectors: float
+    slots: float
+    input_pulses: float
+    output_pulses: float
+    coincidences: float
+    cells_touched: float
+
+
+def read_counts(plan: LayerFloorplan, activity: ReadActivity, *, tiles: int, forward: bool) -> FloatArray:
+    """Return what reading `tiles` tiles together activates; backward, the lines change roles.
+
+    One DAC feeds the same line of all tiles and arrays; the columns of the tiles are summed before one
+    converter where converters are shared by tiles (Li et al., arXiv:2510.02516, section 3.3).
+    """
+    driven, sensed = plan.sides(forward)
+    sets = 1 if plan.shared_by_tiles else tiles
+    summed = plan.shared_by_tiles and tiles > 1
+    vectors = activity.vectors
+    outputs = vectors * sensed.lines * driven.blocks
+    return counts(
+        performed=vectors,
+        reads=vectors,
+        lines_driven=activity.lines * sensed.blocks * tiles,
+        cell_reads=vectors * driven.lines * sensed.lines * tiles,
+        cell_drive=activity.drive * sensed.lines * tiles,
+        dac_conversions=vectors * driven.lines,
+        column_reads=outputs * tiles,
+        summations=outputs if summed else 0,
+        summation_rounds=vectors if summed else 0,
+        sample_holds=outputs * sets,
+        adc_conversions=outputs * sets,
+        adc_rounds=vectors * plan.adc_rounds(forward),
+        accumulations=vectors * sensed.lines * (driven.blocks * sets - 1),
+        digital_operations=vectors * (driven.lines + sensed.lines),
+        register_bytes=vectors * (driven.lines + sensed.lines) * plan.conventions.vector_bytes,
+    )
+
+
+def pulse_counts(plan: LayerFloorplan, activity: PulseActivity) -> FloatArray:
+    """Return what pulse trains on a tile activate; all lines hold a level in every slot (half-select)."""
+    inputs, outputs = plan.sides(forward=True)
+    return counts(
+        performed=activity.vectors,
+        pulse_slots=activity.slots,
+        line_slots=activity.slots * (inputs.lines + outputs.lines),
+        pulses=activity.input_pulses + activity.output_pulses,
+        half_selects=activity.input_pulses * outputs.lines + activity.output_pulses * inputs.lines,
+        coincidences=activity.coincidences,
+        cells_touched=activity.cells_touched,
+    )
+
+
+def update_counts(plan: LayerFloorplan, activity: PulseActivity) -> FloatArray:
+    """Return what rank-1 updates by pulse coincidence activate, with the digital set-up of their trains."""
+    vector_lines = sum(plan.vector_lengths)
+    return pulse_counts(plan, activity) + counts(
+        digital_operations=activity.vectors * vector_lines,
+        register_bytes=activity.vectors * vector_lines * plan.conventions.vector_bytes,
+    )
+
+
+def transfer_counts(plan: LayerFloorplan, write: PulseActivity, *, reads: float, buffered: bool) -> FloatArray:
+    """Return what a transfer activates: `reads` one-hot column reads of one tile, then pulses on another.
+
+    Without a buffer the value read sets the trains directly, with a fixed scale: no floating-point work, as the
+    papers count it. With a buffer each value is multiplied, added to the buffer and compared.
+    """
+    outputs = plan.shape.outputs
+    read = read_counts(plan, ReadActivity(reads, reads, reads), tiles=1, forward=True)
+    read[INDEX["dac_conversions"]] = reads
+    read[INDEX["digital_operations"]] = 0
+    read[INDEX["register_bytes"]] = reads * outputs * plan.conventions.vector_bytes
+    written = pulse_counts(plan, write)
+    written[INDEX["performed"]] = 0
+    if not buffered:
+        return read + written
+    return (
+        read
+        + written
+        + counts(
+            buffer_operations=2 * reads * plan.vector_lengths[1],
+            comparisons=reads * outputs,
+            sram_bytes=2 * reads * outputs * plan.conventions.buffer_bytes,
+        )
+    )
+
+
+def outer_product_counts(plan: LayerFloorplan, vectors: float) -> FloatArray:
+    """Return the digital work of adding `vectors` scaled outer products to a digital matrix.
+
+    Per vector 2 operations per element and one (the rate) per error (Rasch et al. 2024, Table 1: 2D² + D).
+    """
+    cells = plan.shape.cells
+    lengths = plan.vector_lengths
+    return counts(
+        performed=vectors,
+        digital_operations=vectors * plan.conventions.outer_product_vectors * lengths[1],
+        buffer_operations=2 * vectors * cells,
+        register_bytes=vectors * sum(lengths) * plan.conventions.vector_bytes,
+        sram_bytes=2 * vectors * cells * plan.conventions.buffer_bytes,
+    )
+
+
+def buffer_write_counts(plan: LayerFloorplan, write: PulseActivity, *, writes: float) -> FloatArray:
+    """Return what scanning a digital matrix `writes` times, and pulsing its due rows onto a tile, activates."""
+    cells = writes * plan.shape.cells
+    return pulse_counts(plan, write) + counts(
+        comparisons=cells,
+        sram_bytes=cells * plan.conventions.buffer_bytes,
+    )
+
+
+def digital_matrix_counts(plan: LayerFloorplan, vectors: float, *, update: bool) -> FloatArray:
+    """Return the work of a digital matrix-vector product, or of a digital rank-1 update, of `vectors` vectors."""
+    cells = plan.shape.cells
+    return counts(
+        performed=vectors,
+        buffer_operations=2 * vectors * cells,
+        register_bytes=vectors * (plan.shape.inputs + plan.shape.outputs) * plan.conventions.vector_bytes,
+        sram_bytes=(2 if update else 1) * vectors * cells * plan.conventions.buffer_bytes,
+    )
+
+
+def neuron_counts(plan: LayerFloorplan, vectors: float) -> FloatArray:
+    """Return the digital work around a layer: per output a bias, an activation, its derivative (2), a bias gradient."""
+    outputs = vectors * plan.shape.outputs
+    return counts(
+        performed=vectors,
+        digital_operations=5 * outputs,
+        register_bytes=2 * outputs * plan.conventions.vector_bytes,
+    )
+
+
+def program_counts(plan: LayerFloorplan, *, pulses: float, cells: float) -> FloatArray:
+    """Return what programming `cells` weights with `pulses` device pulses activates, one row at a time."""
+    shape = plan.shape
+    return counts(
+        performed=shape.outputs if cells else 0,
+        pulse_slots=pulses / shape.inputs,
+        line_slots=pulses / shape.inputs * (shape.inputs + shape.outputs),
+        pulses=2 * pulses,
+        coincidences=pulses,
+        cells_touched=cells,
+    )

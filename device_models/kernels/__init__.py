@@ -1,0 +1,1 @@
+"""Compiled scalar physics: one device, one pulse."""
