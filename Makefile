@@ -56,5 +56,5 @@ bench: $(DEV) ## time the benchmarks
 
 clean: ## remove .venv, caches and build products; keep runs/ and reports/
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache \
-		.hypothesis .benchmarks .numba_cache
+		.hypothesis .benchmarks
 	find device_models circuits cost_model cosim tests -type d -name __pycache__ -prune -exec rm -rf {} +

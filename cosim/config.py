@@ -24,6 +24,11 @@ from device_models.presets import list_devices, load_device
 from device_models.quantity import ProvenanceError
 
 POINTS_MAX = 100_000
+# Far above anything that can be built or trained, far below where arithmetic overflows.
+COUNT_MAX, NUMBER_MAX, STATES_MAX = 10**9, 1e6, 10**6
+SHOWN_CHARACTERS = 100
+Count = Annotated[int, Field(ge=1, le=COUNT_MAX)]
+Spread = Annotated[float, Field(ge=0, le=100)]
 
 
 class ConfigError(ValueError):
@@ -49,7 +54,7 @@ class NetworkSection(Section):
     """Which network to train."""
 
     name: str = "mlp"
-    sizes: list[Annotated[int, Field(ge=1)]] = []
+    sizes: list[Count] = []
     activation: Literal["tanh", "sigmoid", "relu"] = "tanh"
 
 
@@ -57,16 +62,16 @@ class ScheduleSection(Section):
     """How the learning rate changes: times `factor` after each `every` epochs."""
 
     name: Literal["constant", "step"] = "constant"
-    every: int = Field(30, ge=1)
+    every: Count = 30
     factor: float = Field(0.5, gt=0, le=1)
 
 
 class TrainingSection(Section):
     """How long and how fast to train."""
 
-    epochs: int = Field(10, ge=1)
-    batch_size: int = Field(8, ge=1)
-    learning_rate: float = Field(0.05, ge=0)
+    epochs: Count = 10
+    batch_size: Count = 8
+    learning_rate: float = Field(0.05, ge=0, le=NUMBER_MAX)
     schedule: ScheduleSection = ScheduleSection()
 
 
@@ -74,16 +79,16 @@ class DeviceSection(Section):
     """Which device: a preset, with any of its parameters overridden."""
 
     preset: str = "soft_bounds"
-    states: int | None = Field(None, ge=2)
+    states: int | None = Field(None, ge=2, le=STATES_MAX)
     dw_min: float | None = Field(None, gt=0)
-    dw_min_dtod: float | None = Field(None, ge=0)
-    dw_min_std: float | None = Field(None, ge=0)
+    dw_min_dtod: Spread | None = None
+    dw_min_std: Spread | None = None
     up_down: float | None = None
-    up_down_dtod: float | None = Field(None, ge=0)
-    w_max: float | None = None
-    w_min: float | None = None
-    w_max_dtod: float | None = Field(None, ge=0)
-    w_min_dtod: float | None = Field(None, ge=0)
+    up_down_dtod: Spread | None = None
+    w_max: float | None = Field(None, le=NUMBER_MAX)
+    w_min: float | None = Field(None, ge=-NUMBER_MAX)
+    w_max_dtod: Spread | None = None
+    w_min_dtod: Spread | None = None
 
 
 class AdcSection(Section):
@@ -91,8 +96,8 @@ class AdcSection(Section):
 
     model: Literal["spice_sar"] = "spice_sar"
     bits: int | None = Field(None, ge=1)
-    full_scale: float | None = Field(None, gt=0)
-    columns_per_adc: int | None = Field(None, ge=1)
+    full_scale: float | None = Field(None, ge=1 / NUMBER_MAX, le=NUMBER_MAX)
+    columns_per_adc: Count | None = None
     shared_by_tiles: bool | None = None
 
 
@@ -190,7 +195,9 @@ class Study:
     swept_keys
         Dotted keys of the leaves that the sweep sets.
     data_path
-        Folder of the data files; None for embedded data. A path in `resolved` is relative to the study file.
+        Folder of the data files; None for embedded data.
+    folder
+        Folder that the paths in `resolved` start from.
     """
 
     title: str
@@ -198,6 +205,7 @@ class Study:
     points: tuple[Point, ...]
     swept_keys: tuple[str, ...]
     data_path: Path | None
+    folder: Path
 
 
 def load_study(path: Path) -> Study:
@@ -221,7 +229,9 @@ def load_study(path: Path) -> Study:
         )
     try:
         tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise ConfigError(f"{path}: this is not valid TOML: tables or lists are nested too deeply") from None
+    except ValueError as error:  # a TOMLDecodeError, or a number with more digits than Python reads
         raise ConfigError(f"{path}: this is not valid TOML: {error}") from None
     return make_study(tree, where=str(path), folder=path.parent)
 
@@ -259,6 +269,7 @@ def make_study(tree: Mapping[str, Any], *, where: str = "study", folder: Path | 
         tuple(points),
         _leaves(axes),
         points[0].data_path,
+        folder,
     )
 
 
@@ -296,9 +307,12 @@ def _checked_axes(sweep: Any, where: str) -> dict[str, list[Any]]:
     if not isinstance(sweep, dict):
         raise ConfigError(f"{where}: sweep must be a table of dotted keys, each with a list of values")
     for key, values in sweep.items():
+        if key.split(".")[0] == "sweep":
+            raise ConfigError(f'{where}: sweep."{key}": a sweep cannot be swept; give the dotted key of a value')
         if not isinstance(values, list) or not values:
             raise ConfigError(
-                f'{where}: sweep."{key}" = {values!r} is not allowed; give a non-empty list, for example [1, 2, 4]'
+                f'{where}: sweep."{key}" = {_shown(values)} is not allowed; '
+                "give a non-empty list, for example [1, 2, 4]"
             )
     count = 1
     for values in sweep.values():
@@ -331,8 +345,16 @@ def _leaves(axes: Mapping[str, list[Any]]) -> tuple[str, ...]:
     keys: dict[str, None] = {}
     for key, values in axes.items():
         for value in values:
-            keys |= dict.fromkeys([f"{key}.{name}" for name in value] if isinstance(value, dict) else [key])
+            keys |= dict.fromkeys(_leaf_keys(key, value))
     return tuple(keys)
+
+
+def _leaf_keys(key: str, value: Any) -> Iterator[str]:
+    if not isinstance(value, dict):
+        yield key
+        return
+    for name, child in value.items():
+        yield from _leaf_keys(f"{key}.{name}", child)
 
 
 def lookup(tree: Mapping[str, Any], key: str) -> Any:
@@ -344,6 +366,8 @@ def lookup(tree: Mapping[str, Any], key: str) -> Any:
 
 
 def _point(tree: dict[str, Any], where: str, folder: Path) -> Point:
+    if type(tree["schema"]) is not int or tree["schema"] != 1:
+        raise ConfigError(f"{where}: schema = {_shown(tree['schema'])} is not allowed; this version reads schema = 1")
     _refuse_unknown_keys(tree, PointSection, where, "")
     try:
         section = PointSection.model_validate(tree)
@@ -376,6 +400,8 @@ def _resolve(section: PointSection, algorithm: Parameters, folder: Path) -> Poin
     layers = NETWORKS[section.network.name](data.image_shape, data.classes, sizes, section.network.activation)
     given = section.device.model_dump(exclude_none=True, exclude={"preset"})
     device = load_device(section.device.preset, **given)
+    if device.states > STATES_MAX:
+        raise ConfigError(f"device.dw_min = {device.dw_min:g} gives {device.states:g} states; at most {STATES_MAX}")
     hardware, ideal_io = _hardware(section.hardware)
     resolved = section.model_dump(mode="json", by_alias=True)
     resolved["network"]["sizes"] = list(sizes)
@@ -441,7 +467,14 @@ def _resolved_hardware(section: HardwareSection, hardware: Hardware, ideal_io: b
 
 def _known_name(key: str, name: str, known: list[str], where: str) -> None:
     if name not in known:
-        raise ConfigError(f"{where}: {key} = {name!r} is unknown{_nearest(name, known)}; known: {', '.join(known)}")
+        raise ConfigError(
+            f"{where}: {key} = {_shown(name)} is unknown{_nearest(name, known)}; known: {', '.join(known)}"
+        )
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 
 def _nearest(name: str, known: list[str]) -> str:
@@ -487,4 +520,4 @@ def _complaint(entry: Any, prefix: str) -> str:
         return f"{key} is missing"
     if entry["type"] in ("model_type", "dict_type"):
         message = f"a section, that is [{key}] followed by its keys"
-    return f"{key} = {entry['input']!r} is not allowed; it must be {message}"
+    return f"{key} = {_shown(entry['input'])} is not allowed; it must be {message}"

@@ -6,6 +6,8 @@ import json
 import math
 import os
 import time
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -210,10 +212,17 @@ class Training:
             np.savez(file, **state)  # type: ignore[arg-type]  # the stubs mistake a name for allow_pickle
         os.replace(temporary, path)
 
-    def load(self, path: Path) -> None:
-        """Take over a checkpoint."""
-        with np.load(path, allow_pickle=False) as file:
-            state: State = {name: file[name] for name in file.files}
+    def load(self, path: Path) -> bool:
+        """Take over a checkpoint; return False where the file is damaged, and this training is to be thrown away."""
+        try:
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+                state: State = {name: file[name] for name in file.files}
+            self._restore(state)
+        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error):
+            return False
+        return True
+
+    def _restore(self, state: State) -> None:
         self.scheduler.mini_batches = int(state["mini_batches"])
         self.history = json.loads(str(state["history"]))
         self.seconds = float(state["seconds"])
@@ -291,8 +300,8 @@ def train_point(point: Point, checkpoint: Path | None = None, report: Callable[[
     # One BLAS thread: matrix products round differently with their number of threads.
     with threadpool_limits(limits=1):
         training = Training(point, data)
-        if checkpoint is not None and checkpoint.exists():
-            training.load(checkpoint)
+        if checkpoint is not None and checkpoint.exists() and not training.load(checkpoint):
+            training = Training(point, data)
         epochs = point.resolved["training"]["epochs"]
         saved = time.monotonic()
         while training.epochs_done < epochs:

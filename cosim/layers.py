@@ -85,6 +85,7 @@ class Layer:
         if self._choices is not None:
             edge = self._edge()
             images = np.empty((len(self._choices), *edge, self.spec.shape.outputs), dtype=np.float32)
+            error = error.reshape(self._choices.shape)
             max_unpool(np.ascontiguousarray(error, dtype=np.float32), self._choices, images)
             error = images
         return np.ascontiguousarray(error.reshape(-1, self.spec.shape.outputs), dtype=np.float32)

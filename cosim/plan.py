@@ -1,26 +1,28 @@
 """The operations that an algorithm can ask for; the scheduler performs them and writes them to the trace.
 
 `every` is a period in mini-batches: the operation happens after mini-batch every, 2 every, 3 every and so on.
+Reads, updates and outer products happen in every mini-batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 @dataclass(frozen=True, kw_only=True)
 class Forward:
     """Read the composite weight with the inputs of the layer."""
 
-    every: int = 1
+    every: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Backward:
     """Read the composite weight the other way with the errors of the layer."""
 
-    every: int = 1
+    every: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +31,7 @@ class Update:
 
     tile: int
     rate: float
-    every: int = 1
+    every: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +63,7 @@ class Accumulate:
     """Add the outer products, times the rate, to a digital matrix."""
 
     rate: float
-    every: int = 1
+    every: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +71,7 @@ class WriteBuffer:
     """Pulse the whole multiples of the granularity out of the digital matrix onto a tile."""
 
     target: int
-    every: int = 1
+    every: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +79,7 @@ class DigitalUpdate:
     """Subtract the outer products, times the rate, from a digital weight."""
 
     rate: float
-    every: int = 1
+    every: ClassVar[int] = 1
 
 
 Step = Forward | Backward | Update | Transfer | BufferedTransfer | Accumulate | WriteBuffer | DigitalUpdate

@@ -59,14 +59,14 @@ class Scheduler:
         self.trace = Trace()
         self.mini_batches = 0
         self._places = {shape.name: place for place, shape in enumerate(shapes)}
-        self._plans: list[Plan] = []
+        self.plans: list[Plan] = []
         self._learning_rate = 0.0
         self._read_tiles = sum(value != 0 for value in algorithm.significances)
 
     def set_learning_rate(self, learning_rate: float) -> None:
         """Ask the algorithm for the plan of every layer at this learning rate."""
         self._learning_rate = learning_rate
-        self._plans = [self.algorithm.plan(floor.shape, learning_rate) for floor in self.floorplans]
+        self.plans = [self.algorithm.plan(floor.shape, learning_rate) for floor in self.floorplans]
 
     # One training step.
 
@@ -78,7 +78,7 @@ class Scheduler:
         logits = network.forward(images, self._forward)
         loss, error = cross_entropy(logits, labels)
         network.backward(error, self._backward)
-        for layer, plan in zip(network.layers, self._plans, strict=True):
+        for layer, plan in zip(network.layers, self.plans, strict=True):
             for step in plan:
                 if not isinstance(step, Forward | Backward) and self.mini_batches % step.every == 0:
                     self._perform(layer, step)
@@ -201,7 +201,7 @@ class Scheduler:
         self.algorithm.settle()
         self.set_learning_rate(1.0)
         scale = next((value for value in self.algorithm.significances if value), 0.0)
-        for floor, plan in zip(self.floorplans, self._plans, strict=True):
+        for floor, plan in zip(self.floorplans, self.plans, strict=True):
             if floor.tiles:
                 pulses = expected_program_pulses(floor.shape, dw_min * scale)
                 self._record_program(floor, pulses=pulses, cells=floor.shape.cells)
@@ -241,5 +241,7 @@ class Scheduler:
 def expected_program_pulses(shape: MatrixShape, logical_step: float) -> float:
     """Return the mean number of pulses ⌈|w| / step⌉ over all weights, uniform within ±1/sqrt(fan-in)."""
     bound = 1 / math.sqrt(shape.inputs)
-    steps = math.ceil(bound / logical_step)
-    return shape.cells * sum(1 - k * logical_step / bound for k in range(steps))
+    part = logical_step / bound
+    steps = math.ceil(1 / part)
+    # The k-th pulse is needed with probability 1 - k part, k = 0 … steps - 1.
+    return shape.cells * (steps - part * steps * (steps - 1) / 2)

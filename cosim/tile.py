@@ -31,7 +31,8 @@ class PulsedUpdate:
     update_management
         Balance input and error side so that neither saturates first.
     train_length_management
-        Use no more slots than the largest update needs; switches update management on.
+        Use no more slots than the largest update needs; switches update management on. Without it every train
+        has the full length.
     """
 
     max_train_length: int = 31
@@ -236,12 +237,6 @@ class Tile:
             raise ValueError(f"inputs hold {len(values)} vectors, errors {len(targets)}; expected as many")
         if not 0 <= learning_rate < float("inf"):
             raise ValueError(f"learning_rate = {learning_rate} is not allowed; it must be finite and at least 0")
-        settings = self.update_settings
-        if not settings.train_length_management and learning_rate > SLOTS_MAX * self.device.dw_min:
-            raise ValueError(
-                f"learning_rate = {learning_rate} needs more than {SLOTS_MAX} slots of dw_min = {self.device.dw_min}; "
-                "lower it or switch train_length_management on"
-            )
         return self.rank_one(values, targets, learning_rate, self.update_settings, self._weights, 0.0)
 
     def rank_one(

@@ -246,8 +246,17 @@ class DigitalMatrix:
         return view
 
     def set_weights(self, weights: npt.ArrayLike) -> None:
-        """Store the weights."""
-        self._weights[:] = checked("weights", weights, self.shape[1])
+        """Store the weights.
+
+        Raises
+        ------
+        ValueError
+            For a wrong shape, NaN or infinity.
+        """
+        array = checked("weights", weights, self.shape[1])
+        if array.shape != self.shape:
+            raise ValueError(f"weights have shape {array.shape}; this matrix has {self.shape}")
+        self._weights[:] = array
 
     def read(self, values: FloatArray, *, forward: bool) -> tuple[FloatArray, ReadActivity]:
         """Return the exact product, forward W x, backward Wᵀ d."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,7 +28,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Bill:
-    """What one training sample costs on a design.
+    """What one training sample costs on a design; sums are exact, so that lines of zero change no total.
 
     Parameters
     ----------
@@ -44,25 +45,25 @@ class Bill:
     @property
     def energy_per_sample_j(self) -> float:
         """Energy of one training sample."""
-        return float(self.lines["energy_j"].sum())
+        return math.fsum(self.lines["energy_j"])
 
     @property
     def latency_per_sample_s(self) -> float:
         """Latency of one training sample along the critical path."""
-        return float(self.lines["latency_s"].sum())
+        return math.fsum(self.lines["latency_s"])
 
     @property
     def area_m2(self) -> float:
         """Area of the design."""
-        return float(self.lines["area_m2"].sum())
+        return math.fsum(self.lines["area_m2"])
 
     def energy_of(self, *operations: str) -> float:
         """Return the energy of the named operations."""
-        return float(self.lines.loc[self.lines["operation"].isin(operations), "energy_j"].sum())
+        return math.fsum(self.lines.loc[self.lines["operation"].isin(operations), "energy_j"])
 
     def latency_of(self, *operations: str) -> float:
         """Return the latency of the named operations along the critical path."""
-        return float(self.lines.loc[self.lines["operation"].isin(operations), "latency_s"].sum())
+        return math.fsum(self.lines.loc[self.lines["operation"].isin(operations), "latency_s"])
 
 
 def make_bill(rows: Sequence[dict[str, object]], digital_storage_byte: float) -> Bill:

@@ -162,6 +162,12 @@ def half_select_energy(hardware: Hardware) -> Quantity:
     return Quantity(full.value / 4, "J", "derived", "", f"half the voltage: a quarter of {full.note}")
 
 
+def cross_point_area(hardware: Hardware) -> Quantity:
+    """Area of one weight: cells per weight x area of a cell."""
+    pair, cell = hardware.value("cells_per_weight"), hardware.value("cell_area_m2")
+    return _derived(pair.value * cell.value, "m2", "cells per weight x area of a cell", pair, cell)
+
+
 def _adc_bits(hardware: Hardware) -> int:
     return hardware.adc_bits
 
@@ -192,4 +198,5 @@ MODELS: dict[str, Model] = {
     "pulse_line_energy": pulse_line_energy,
     "device_pulse_energy": device_pulse_energy,
     "half_select_energy": half_select_energy,
+    "cross_point_area": cross_point_area,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 
@@ -124,6 +124,13 @@ class LayerFloorplan:
         inputs = Side(self.shape.inputs, math.ceil(self.shape.inputs / self.array_rows))
         outputs = Side(self.shape.outputs, math.ceil(self.shape.outputs / self.array_cols))
         return (inputs, outputs) if forward else (outputs, inputs)
+
+    def reached_by_one_line(self, *, forward: bool) -> LayerFloorplan:
+        """Return the part of the layer on the arrays that one input line (forward) or one output line reaches."""
+        driven, _ = self.sides(forward)
+        lines = math.ceil(driven.lines / driven.blocks)
+        shape = replace(self.shape, inputs=lines) if forward else replace(self.shape, outputs=lines)
+        return replace(self, shape=shape)
 
     def adc_rounds(self, forward: bool) -> int:
         """Return how many lines take turns on the busiest converter of one read."""

@@ -15,6 +15,8 @@ from cost_model.floorplan import Conventions, LayerFloorplan, MatrixShape
 from device_models.quantity import Quantity, quantity_from_table
 
 PRESETS = files("cost_model") / "presets"
+WHOLE_NUMBERS = frozenset({"vector_bytes", "buffer_bytes", "bias_bytes", "outer_product_vectors"})
+FRACTIONS = frozenset({"activity_pulse_probability", "activity_input_density", "activity_drive"})
 
 
 class HardwareError(ValueError):
@@ -99,7 +101,11 @@ class Hardware:
                     f"hardware.{key}.bits = {bits} is not in calibration table {self.calibration.name!r}; "
                     f"allowed: {known[0]} to {known[-1]}"
                 )
-        for name in self.overrides:
+        for name, number in self.overrides.items():
+            if name in WHOLE_NUMBERS and not float(number).is_integer():
+                raise HardwareError(f"hardware.values.{name} = {number} is not allowed; it must be a whole number")
+            if name in FRACTIONS and not 0 <= number <= 1:
+                raise HardwareError(f"hardware.values.{name} = {number} is not allowed; it must be between 0 and 1")
             if name not in self.table["values"]:
                 nearest = difflib.get_close_matches(name, self.table["values"], n=1)
                 hint = f"; nearest: {nearest[0]!r}" if nearest else ""

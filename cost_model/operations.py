@@ -30,8 +30,8 @@ COUNTS: dict[str, str] = {
     "adc_rounds": "conversions that follow one another on one converter",
     "pulse_slots": "update pulse slots that follow one another",
     "line_slots": "lines times pulse slots for which their drivers hold a level",
-    "pulses": "update pulses sent on input and output lines",
-    "half_selects": "cross-points that saw a pulse on one of their two lines, per pulse",
+    "pulses": "update pulses driven on input and output lines, on every array that shares the line",
+    "half_selects": "cross-points that saw a pulse on one of their two lines only, per pulse",
     "coincidences": "device pulses: both lines of a cross-point pulsed in one slot",
     "cells_touched": "cross-points that received at least one device pulse, per vector",
     "accumulations": "digital additions of partial sums from several arrays or converters",
@@ -155,14 +155,19 @@ def read_counts(plan: LayerFloorplan, activity: ReadActivity, *, tiles: int, for
 
 
 def pulse_counts(plan: LayerFloorplan, activity: PulseActivity) -> FloatArray:
-    """Return what pulse trains on a tile activate; all lines hold a level in every slot (half-select)."""
+    """Return what pulse trains on a tile activate; all lines hold a level in every slot (half-select).
+
+    One generator serves the same line of all arrays, and every array drives it by itself.
+    """
     inputs, outputs = plan.sides(forward=True)
     return counts(
         performed=activity.vectors,
         pulse_slots=activity.slots,
         line_slots=activity.slots * (inputs.lines + outputs.lines),
-        pulses=activity.input_pulses + activity.output_pulses,
-        half_selects=activity.input_pulses * outputs.lines + activity.output_pulses * inputs.lines,
+        pulses=activity.input_pulses * outputs.blocks + activity.output_pulses * inputs.blocks,
+        half_selects=activity.input_pulses * outputs.lines
+        + activity.output_pulses * inputs.lines
+        - 2 * activity.coincidences,
         coincidences=activity.coincidences,
         cells_touched=activity.cells_touched,
     )
@@ -181,14 +186,16 @@ def transfer_counts(plan: LayerFloorplan, write: PulseActivity, *, reads: float,
     """Return what a transfer activates: `reads` one-hot column reads of one tile, then pulses on another.
 
     Without a buffer the value read sets the trains directly, with a fixed scale: no floating-point work, as the
-    papers count it. With a buffer each value is multiplied, added to the buffer and compared.
+    papers count it. With a buffer each value is multiplied, added to the buffer and compared. Only the arrays that
+    hold the column are read and pulsed, so there are no partial sums.
     """
     outputs = plan.shape.outputs
-    read = read_counts(plan, ReadActivity(reads, reads, reads), tiles=1, forward=True)
+    reached = plan.reached_by_one_line(forward=True)
+    read = read_counts(reached, ReadActivity(reads, reads, reads), tiles=1, forward=True)
     read[INDEX["dac_conversions"]] = reads
     read[INDEX["digital_operations"]] = 0
     read[INDEX["register_bytes"]] = reads * outputs * plan.conventions.vector_bytes
-    written = pulse_counts(plan, write)
+    written = pulse_counts(reached, write)
     written[INDEX["performed"]] = 0
     if not buffered:
         return read + written
@@ -220,9 +227,12 @@ def outer_product_counts(plan: LayerFloorplan, vectors: float) -> FloatArray:
 
 
 def buffer_write_counts(plan: LayerFloorplan, write: PulseActivity, *, writes: float) -> FloatArray:
-    """Return what scanning a digital matrix `writes` times, and pulsing its due rows onto a tile, activates."""
+    """Return what scanning a digital matrix `writes` times, and pulsing its due rows onto a tile, activates.
+
+    Only the arrays that hold a row are pulsed.
+    """
     cells = writes * plan.shape.cells
-    return pulse_counts(plan, write) + counts(
+    return pulse_counts(plan.reached_by_one_line(forward=False), write) + counts(
         comparisons=cells,
         sram_bytes=cells * plan.conventions.buffer_bytes,
     )

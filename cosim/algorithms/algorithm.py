@@ -16,7 +16,7 @@ from cost_model.floorplan import MatrixShape, StorageNeeds
 class Parameters(BaseModel):
     """Base of every algorithm's parameters; a subclass has a `name` that is a literal."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     name: str
 

@@ -5,7 +5,7 @@ Tile 0 is the coarsest, tile N = tiles - 1 the finest; W̄ = kappa Σ gammaⁿ W
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
@@ -21,7 +21,7 @@ AGGRESSIVE_SWITCHES = 3
 MILD_WINDOW = 5
 
 
-def paper_setting(tiles: int) -> dict[str, Any]:
+def paper_setting(tiles: int, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the vectors of the released code: gamma 0.5, periods 2·5ᵏ, one column, rates 0.1·1.2ⁿ, fast rate 1."""
     return {
         "gamma": 0.5,
@@ -36,14 +36,14 @@ def paper_setting(tiles: int) -> dict[str, Any]:
     }
 
 
-def balanced_setting(tiles: int) -> dict[str, Any]:
+def balanced_setting(tiles: int, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return a setting for short budgets: quiet finest tile, 32 columns per transfer, no warm start.
 
-    The finest significance stays near 1/32 and its step in the composite weight at 0.03; with few tiles more
-    transfers only bring noise into heavy tiles, so fewer columns are moved.
+    The step of the finest tile in the composite weight, fast_rate kappa gammaᴺ, is 0.03 whatever gamma and kappa
+    are given. With few tiles more transfers only bring noise into heavy tiles, so fewer columns are moved.
     """
-    gamma = 0.5
-    weight_scale = 0.5 if tiles > 4 else 0.25
+    gamma = given.get("gamma", 0.5)
+    weight_scale = given.get("weight_scale", 0.5 if tiles > 4 else 0.25)
     many = tiles > 3
     return {
         "gamma": gamma,
@@ -58,7 +58,10 @@ def balanced_setting(tiles: int) -> dict[str, Any]:
     }
 
 
-SETTINGS: dict[str, Callable[[int], dict[str, Any]]] = {"balanced": balanced_setting, "paper": paper_setting}
+SETTINGS: dict[str, Callable[[int, Mapping[str, Any]], dict[str, Any]]] = {
+    "balanced": balanced_setting,
+    "paper": paper_setting,
+}
 
 
 class ResidualLearningParameters(Parameters):
@@ -85,10 +88,12 @@ class ResidualLearningParameters(Parameters):
         """Fill what is not given from the named setting."""
         if not isinstance(given, dict):
             return given
-        setting, tiles = given.get("setting", "balanced"), given.get("tiles", 4)
-        if setting not in SETTINGS or not isinstance(tiles, int) or not 1 <= tiles <= 32:
-            return given | {key: value for key, value in paper_setting(1).items() if key not in given}
-        return SETTINGS[setting](tiles) | given
+        setting, tiles = SETTINGS.get(str(given.get("setting", "balanced"))), given.get("tiles", 4)
+        try:
+            filled = setting(tiles, given) if setting else paper_setting(1, given)
+        except (TypeError, ArithmeticError):  # a value of a wrong type or range; the checks that follow name it
+            filled = paper_setting(1, given)
+        return filled | given
 
 
 class ResidualLearning(Algorithm):

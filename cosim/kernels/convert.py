@@ -4,7 +4,16 @@ import math
 
 import numpy as np
 
-from device_models.kernels.compile import array, normal
+from device_models.kernels.compile import array, normal, scalar
+
+# Adding and subtracting 1.5 x 2^52 leaves no fraction bits: the nearest integer, ties to even, for |x| < 2^51.
+ROUND_SHIFT = 1.5 * 2.0**52
+
+
+@scalar
+def nearest(value):
+    """Return the nearest integer as a float, ties to even; several times faster than a call of rint."""
+    return (value + ROUND_SHIFT) - ROUND_SHIFT
 
 
 @array
@@ -30,6 +39,7 @@ def drive_lines(values, levels, driven, scales):
     vectors, lines = values.shape
     active = 0
     drive = 0.0
+    step = 1.0 / levels if levels > 0 else 0.0
     for vector in range(vectors):
         largest = 0.0
         for line in range(lines):
@@ -39,7 +49,7 @@ def drive_lines(values, levels, driven, scales):
         for line in range(lines):
             level = float(values[vector, line]) * inverse
             if levels > 0:
-                level = np.rint(level * levels) / levels
+                level = nearest(level * levels) * step
             driven[vector, line] = level
             if level != 0.0:
                 active += 1
@@ -70,14 +80,16 @@ def convert_columns(voltages, levels, full_scale, noise, key, first, total, accu
     """
     vectors, columns = voltages.shape
     step = full_scale / levels
+    per_step = levels / full_scale
+    highest = float(levels)
     for vector in range(vectors):
         for column in range(columns):
-            code = float(voltages[vector, column]) / step
+            code = float(voltages[vector, column]) * per_step
             if noise > 0.0:
                 code += noise * normal(key, first + vector * columns + column)
-            code = min(max(np.rint(code), -float(levels)), float(levels))
+            code = min(max(nearest(code), -highest), highest)
             if accumulate:
-                total[vector, column] += code * step
+                total[vector, column] = np.float64(total[vector, column]) + code * step
             else:
                 total[vector, column] = code * step
 

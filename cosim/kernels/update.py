@@ -5,11 +5,13 @@ import math
 import numpy as np
 
 from device_models.kernels.compile import array, bernoulli, scalar, subkey
-from device_models.kernels.pulse import pulse
+from device_models.kernels.pulse import pulse_times
 
 # Sub-streams of one vector: trains of the input lines, trains of the output lines, cycle-to-cycle noise.
 INPUT_TRAINS, OUTPUT_TRAINS, CYCLE_NOISE = 0, 1, 2
 SLOTS_MAX = 63
+# Relative error of float32 inputs and errors: a whole number of steps must not take one slot more because of it.
+ROUNDING = 1e-6
 
 # Order of the activity returned by `pulsed_update`.
 ACTIVITY = ("vectors", "slots", "input_pulses", "output_pulses", "coincidences", "cells_touched")
@@ -30,15 +32,13 @@ def train_settings(rate, input_max, error_max, granularity, max_length, update_m
 
     A line fires in a slot with probability scale x |value|. With k = rate |x|max |d|max / granularity, length
     management takes min(ceil(k), max_length) slots and switches update management on, which balances the two
-    sides so that neither saturates first (Gokmen and Vlasov 2016; Rasch et al. 2021).
+    sides so that neither saturates first (Gokmen and Vlasov 2016; Rasch et al. 2021). Without it the length is
+    fixed, and a probability above 1 counts as 1.
     """
     strength = rate * input_max * error_max / granularity
     length = max_length
     if length_management:
-        length = int(min(math.ceil(strength), max_length))
-    elif granularity * max_length < rate:
-        length = int(math.ceil(rate / granularity))
-        return length, 1.0, 1.0
+        length = int(min(math.ceil(strength * (1.0 - ROUNDING)), max_length))
     input_scale = math.sqrt(rate / (granularity * length))
     error_scale = input_scale
     if update_management or length_management:
@@ -96,7 +96,7 @@ def pulsed_update(
     Parameters
     ----------
     family, parameters, cycle_noise
-        The devices, see `device_models.kernels.pulse.pulse`; parameters are float32 (rows, columns, 4).
+        The devices, see `device_models.kernels.pulse.pulse_times`; parameters are float32 (rows, columns, 4).
     weights
         float32 (rows, columns), changed in place.
     inputs, errors
@@ -174,12 +174,22 @@ def pulsed_update(
                 column = active_columns[column_index]
                 up = (inputs[vector, column] > 0.0) != error_positive
                 cell_key = subkey(noise_key, row * columns + column)
-                before = float(weights[row, column])
-                after = before
-                for number in range(pulses):
-                    after = pulse(family, after, up, parameters[row, column], cycle_noise, cell_key, number)
-                weights[row, column] = after
-                composite[row, column] += significance * (float(weights[row, column]) - before)
+                before = np.float64(weights[row, column])  # compiled, float() would leave it in 32 bits
+                weights[row, column] = pulse_times(
+                    family,
+                    before,
+                    up,
+                    parameters[row, column, 0],
+                    parameters[row, column, 1],
+                    parameters[row, column, 2],
+                    parameters[row, column, 3],
+                    cycle_noise,
+                    cell_key,
+                    0,
+                    pulses,
+                )
+                change = np.float64(weights[row, column]) - before
+                composite[row, column] = np.float64(composite[row, column]) + significance * change
                 activity[4] += pulses
                 activity[5] += 1
     return activity
@@ -192,10 +202,19 @@ def pulse_all(family, weights, parameters, cycle_noise, up, count, key):
     for row in range(rows):
         for column in range(columns):
             cell_key = subkey(key, row * columns + column)
-            weight = float(weights[row, column])
-            for number in range(count):
-                weight = pulse(family, weight, up, parameters[row, column], cycle_noise, cell_key, number)
-            weights[row, column] = weight
+            weights[row, column] = pulse_times(
+                family,
+                weights[row, column],
+                up,
+                parameters[row, column, 0],
+                parameters[row, column, 1],
+                parameters[row, column, 2],
+                parameters[row, column, 3],
+                cycle_noise,
+                cell_key,
+                0,
+                count,
+            )
 
 
 @array

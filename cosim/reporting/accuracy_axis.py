@@ -11,10 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 SMALLEST_ERROR_PERCENT = 0.05
 LINEAR_UP_TO_RATIO = 6.0
 TICKS_PERCENT = (0, 20, 40, 60, 70, 80, 85, 90, 93, 95, 97, 98, 99, 99.5, 99.8, 99.9)
-SPACING = 0.05
 
 
-def set_accuracy_axis(axes: Axes, low_percent: float, high_percent: float) -> str:
+def set_accuracy_axis(axes: Axes, low_percent: float, high_percent: float, *, spacing: float = 0.05) -> str:
     """Set scale, limits and ticks of the vertical axis.
 
     Parameters
@@ -23,6 +22,8 @@ def set_accuracy_axis(axes: Axes, low_percent: float, high_percent: float) -> st
         Whose vertical axis is in percent of test accuracy.
     low_percent, high_percent : float
         Lowest and highest accuracy drawn, spread included.
+    spacing : float
+        Least distance of two numbers on the axis, as a fraction of its height.
 
     Returns
     -------
@@ -36,29 +37,29 @@ def set_accuracy_axis(axes: Axes, low_percent: float, high_percent: float) -> st
         axes.set_ylim(low_percent - margin, high_percent + margin)
         axes.yaxis.set_major_locator(MaxNLocator(6))
         return "test accuracy (%)"
-    _set_error_scale(axes, low_percent, high_percent)
-    return "test accuracy (%, log scale of the error)"
+    _set_error_scale(axes, low_percent, high_percent, spacing)
+    return "test accuracy (%, log error scale)"
 
 
-def _set_error_scale(axes: Axes, low_percent: float, high_percent: float) -> None:
+def _set_error_scale(axes: Axes, low_percent: float, high_percent: float, spacing: float) -> None:
     scale = FuncScale(axes.yaxis, functions=(_compress, _expand))
     axes.set_yscale(scale)
     bottom, top = _compress([low_percent, high_percent])
     margin = 0.06 * (top - bottom)
-    limits = _expand([bottom - margin, top + margin])
-    axes.set_ylim(float(limits[0]), float(limits[1]))
-    axes.yaxis.set_major_locator(FixedLocator(_spaced_ticks(float(limits[0]), float(limits[1]))))
+    low, high = (float(limit) for limit in _expand([bottom - margin, top + margin]))
+    axes.set_ylim(low, high)
+    axes.yaxis.set_major_locator(FixedLocator(_spaced_ticks(low, high, spacing)))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
-def _spaced_ticks(low_percent: float, high_percent: float) -> list[float]:
+def _spaced_ticks(low_percent: float, high_percent: float, spacing: float) -> list[float]:
     """Ticks within the limits that leave room for their numbers."""
     bottom, top = _compress([low_percent, high_percent])
     ticks: list[float] = []
     for tick in (tick for tick in TICKS_PERCENT if low_percent <= tick <= high_percent):
         place, last = _compress([tick, ticks[-1] if ticks else -1e9])
-        if place - last >= SPACING * (top - bottom):
+        if place - last >= spacing * (top - bottom):
             ticks.append(tick)
     return ticks
 

@@ -94,9 +94,8 @@ def summarise(results: pd.DataFrame) -> pd.DataFrame:
     return add_labels(pd.concat(columns, axis=1).rename_axis("configuration"), swept_keys(rows))
 
 
-def unlabelled(run_ids: Sequence[str], title: str) -> pd.DataFrame:
-    """Name designs that were priced and not trained: by the title if there is one, by their run if more."""
-    names = [title] if len(run_ids) == 1 and title else [f"run {run_id[:12]}" for run_id in run_ids]
+def priced_designs(names: Sequence[str]) -> pd.DataFrame:
+    """Stand in for a summary where nothing was trained: designs of which only the names are known."""
     frame = pd.DataFrame({"label": names, "series": names, "seeds": 1, "states": float("nan")})
     return frame.rename_axis("configuration")
 

@@ -10,9 +10,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from cosim.reporting.breakdown import Heading, cost_by
-from cosim.reporting.configurations import summarise, unlabelled
+from cosim.reporting.configurations import priced_designs, summarise
 from cosim.reporting.cost_breakdown import UNITS, draw_breakdown, plot_breakdown
 from cosim.reporting.frames import RunFrames, load_run
+from cosim.reporting.labels import design_names
 from cosim.reporting.learning_curves import draw_learning_curves, plot_learning_curve
 from cosim.reporting.pareto import pareto_front
 from cosim.reporting.style import house_style, save_figure
@@ -67,9 +68,8 @@ def configurations_of(frames: RunFrames) -> pd.DataFrame:
     """Summarise the results, or name the designs where nothing was trained."""
     if not frames.results.empty:
         return summarise(frames.results)
-    runs = pd.concat([frames.bill, frames.history])[["run_id", "configuration"]].drop_duplicates("run_id")
-    ordered = runs.sort_values("configuration")
-    return unlabelled([str(run_id) for run_id in ordered["run_id"]], str(frames.summary.get("title", "")))
+    run_ids = list(pd.unique(pd.concat([frames.bill["run_id"], frames.history["run_id"]])))
+    return priced_designs(list(dict.fromkeys(design_names(run_ids, frames.summary))))
 
 
 def drawings(frames: RunFrames, configurations: pd.DataFrame) -> Iterator[Drawing]:
@@ -140,7 +140,7 @@ def _learning(configurations: pd.DataFrame, history: pd.DataFrame) -> Drawing:
     return Drawing(
         name="learning_curves",
         section="learning",
-        caption="Test accuracy, mean over the seeds; the band is one sample standard deviation.",
+        caption=f"Test accuracy while training. {_spread_note(shown, 'Mean with a band of')}",
         alternative=f"Learning curves of {len(shown)} configurations in small panels, one per algorithm.",
         source="history.csv",
         draw=lambda: draw_learning_curves(shown, history),
@@ -153,7 +153,7 @@ def _breakdown(configurations: pd.DataFrame, bill: pd.DataFrame, heading: Headin
     return Drawing(
         name=f"{name}_by_{heading}",
         section="breakdown",
-        caption=f"{name.capitalize()} per training sample by {heading}, mean over the seeds.",
+        caption=f"{name.capitalize()} per training sample by {heading}{_mean_note(configurations)}.",
         alternative=(
             f"Stacked bars of the {name} per training sample by {heading}; the largest part over all "
             f"configurations is {str(sums.index[0]).replace('_', ' ')}."
@@ -163,11 +163,15 @@ def _breakdown(configurations: pd.DataFrame, bill: pd.DataFrame, heading: Headin
     )
 
 
-def _spread_note(configurations: pd.DataFrame) -> str:
+def _mean_note(configurations: pd.DataFrame) -> str:
+    return ", mean over the seeds" if int(configurations["seeds"].max()) > 1 else ""
+
+
+def _spread_note(configurations: pd.DataFrame, mark: str = "Bars:") -> str:
     most = int(configurations["seeds"].max())
     if most < 2:
         return "One seed each, so no spread is known."
-    return f"Bars: one sample standard deviation over {most} seeds."
+    return f"{mark} one sample standard deviation over {most} seeds."
 
 
 def _missing_note(configurations: pd.DataFrame, shown: pd.DataFrame, cost: CostAxis) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from cosim.reporting.configurations import assign_configurations
+from cosim.reporting.labels import design_names
 
 RESULT_NUMBERS = (
     "train_loss",
@@ -174,8 +175,10 @@ def _with_configurations(frames: RunFrames) -> RunFrames:
 
 
 def _priced_only(frames: RunFrames) -> RunFrames:
-    run_ids = pd.unique(pd.concat([frames.bill["run_id"], frames.history["run_id"]]))
-    configuration = pd.Series(range(len(run_ids)), index=run_ids, dtype="int64")
+    run_ids = list(pd.unique(pd.concat([frames.bill["run_id"], frames.history["run_id"]])))
+    names = design_names(run_ids, frames.summary)
+    numbers, _ = pd.factorize(pd.Series(names, dtype="object"))
+    configuration = pd.Series(numbers, index=run_ids, dtype="int64")
     return replace(
         frames,
         results=frames.results.assign(configuration=pd.Series(dtype="int64")),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -33,6 +34,28 @@ def algorithm_name(algorithm: str) -> str:
     return PROPER_NAMES.get(algorithm, algorithm.replace("_", " "))
 
 
+def design_names(run_ids: Sequence[str], summary: Mapping[str, Any]) -> list[str]:
+    """Name designs that were priced and not trained.
+
+    Parameters
+    ----------
+    run_ids : sequence of str
+        One for each design.
+    summary : Mapping
+        Content of ``summary.json``; its ``labels``, a table from run_id to name, are used where present. A single
+        design without one bears the ``title`` of the study.
+
+    Returns
+    -------
+    list of str
+        A name for each run; runs of equal name are seeds of one design.
+    """
+    given = summary.get("labels")
+    labels = given if isinstance(given, Mapping) else {}
+    title = str(summary.get("title") or "") if len(run_ids) == 1 else ""
+    return [str(labels.get(run_id) or title or f"run {run_id[:12]}") for run_id in run_ids]
+
+
 def add_labels(configurations: pd.DataFrame, swept: Sequence[str]) -> pd.DataFrame:
     """Add the columns ``series`` (name without states) and ``label`` (name with states).
 
@@ -41,16 +64,19 @@ def add_labels(configurations: pd.DataFrame, swept: Sequence[str]) -> pd.DataFra
     configurations : pandas.DataFrame
         One row per configuration.
     swept : sequence of str
-        Columns of swept keys; those that vary enter the name.
+        Columns of swept keys; those that vary between configurations of the same algorithm and tiles enter the name.
 
     Returns
     -------
     pandas.DataFrame
         The same rows; no two labels are equal.
     """
-    varying = [name for name in (*COLUMNS_IN_LABEL, *swept) if _varies(configurations[name])]
     heads = [_head(row, configurations) for _, row in configurations.iterrows()]
-    extras = [_extras(row, varying) for _, row in configurations.iterrows()]
+    varying = {
+        head: [name for name in (*COLUMNS_IN_LABEL, *swept) if _varies(alike[name])]
+        for head, alike in configurations.groupby(pd.Series(heads, index=configurations.index), sort=False)
+    }
+    extras = [_extras(row, varying[head]) for head, (_, row) in zip(heads, configurations.iterrows(), strict=True)]
     states = _states(configurations["states"])
     series = [" · ".join((head, *extra)) for head, extra in zip(heads, extras, strict=True)]
     labels = [" · ".join((head, *state, *extra)) for head, state, extra in zip(heads, states, extras, strict=True)]

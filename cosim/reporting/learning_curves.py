@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from cosim.reporting.accuracy_axis import set_accuracy_axis
 from cosim.reporting.engineering import axis_scale
-from cosim.reporting.style import FAINT_COLOUR, Style, add_legend, new_figure, series_styles
+from cosim.reporting.style import FAINT_COLOUR, Style, add_legend, new_figure, remove_empty, series_styles
 
 COLUMNS = 4
 CHARACTERS_PER_TITLE = 27
@@ -83,8 +83,7 @@ def draw_learning_curves(configurations: pd.DataFrame, history: pd.DataFrame) ->
     label = _set_axes(grid[0, 0], curves)
     for axes, name in zip(grid.flat, series, strict=False):
         _plot_panel(axes, named[named["series"] == name], curves, styles, name if len(series) > 1 else "")
-    for axes in grid.flat[len(series) :]:
-        axes.set_axis_off()
+    remove_empty(grid, len(series))
     figure.supxlabel(f"training samples seen{MULTIPLES.get(scale.unit, '')}", fontsize=9)
     figure.supylabel(label, fontsize=9)
     if len(configurations) > 1:
@@ -101,7 +100,8 @@ def _set_axes(axes: Axes, curves: pd.DataFrame) -> str:
     axes.set_xlim(0, float(curves["samples"].max()) * 1.03 or 1.0)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    return set_accuracy_axis(axes, 100 * float(curves["accuracy"].min()), 100 * float(curves["accuracy"].max()))
+    low, high = 100 * float(curves["accuracy"].min()), 100 * float(curves["accuracy"].max())
+    return set_accuracy_axis(axes, low, high, spacing=0.1)
 
 
 def _plot_panel(axes: Axes, shown: pd.DataFrame, curves: pd.DataFrame, styles: Mapping[str, Style], title: str) -> None:

@@ -205,7 +205,14 @@ def _notes(frames: RunFrames) -> list[str]:
         (not_finite, "row", "without a finite test loss: training diverged."),
     )
     notes = [str(note) for note in frames.summary.get("notes") or ()]
-    return [*notes, *(f"{_count(number, noun)} {text}" for number, noun, text in counted if number)]
+    return [*_progress(frames), *notes, *(f"{_count(number, noun)} {text}" for number, noun, text in counted if number)]
+
+
+def _progress(frames: RunFrames) -> list[str]:
+    points, finished = frames.summary.get("points"), len(frames.results)
+    if frames.results.empty or not isinstance(points, int) or finished + frames.rows_repeated >= points:
+        return []
+    return [f"In progress: {finished + frames.rows_repeated} of {points} points are finished."]
 
 
 def _count(number: int, noun: str) -> str:

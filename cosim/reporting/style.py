@@ -11,6 +11,7 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from cosim.reporting.atomic import atomic_path
 
@@ -103,6 +104,16 @@ def house_style() -> AbstractContextManager[None]:
 def new_figure(height_inch: float) -> Figure:
     """Make an empty figure as wide as the page, outside pyplot."""
     return Figure(figsize=(WIDTH_INCH, height_inch), layout="constrained", facecolor="white")
+
+
+def remove_empty(grid: NDArray[Any], used: int) -> None:
+    """Blank the panels after the used ones, and number the axis of the panel above each."""
+    columns = grid.shape[1]
+    for place, axes in enumerate(grid.flat):
+        if place >= used:
+            axes.set_axis_off()
+        elif place + columns >= used:
+            axes.tick_params(labelbottom=True)
 
 
 def add_legend(figure: Figure, handles: Sequence[Artist]) -> None:

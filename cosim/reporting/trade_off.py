@@ -16,7 +16,7 @@ from cosim.reporting.accuracy_axis import set_accuracy_axis
 from cosim.reporting.configurations import panels
 from cosim.reporting.engineering import Scale, axis_scale
 from cosim.reporting.pareto import pareto_front
-from cosim.reporting.style import Style, add_legend, legend_rows, new_figure, series_styles
+from cosim.reporting.style import Style, add_legend, legend_rows, new_figure, remove_empty, series_styles
 
 FRONT_COLOUR = "#8c8c8c"
 FRONT_LABEL = "Pareto front (filled)"
@@ -78,10 +78,10 @@ def draw_trade_off(configurations: pd.DataFrame, cost: CostAxis) -> Figure:
     for axes, part in zip(grid.flat, parts, strict=False):
         plot_trade_off(axes, part.configurations, cost=cost, scale=scale, styles=styles)
         axes.set_title(part.title)
-    for axes in grid.flat[len(parts) :]:
-        axes.set_axis_off()
+    remove_empty(grid, len(parts))
     figure.supxlabel(f"{cost.name} ({scale.unit}{', log scale' if cost.log else ''})", fontsize=9)
-    figure.supylabel(accuracy_label, fontsize=9)
+    for axes in grid[:, 0]:
+        axes.set_ylabel(accuracy_label)
     add_legend(figure, handles)
     return figure
 

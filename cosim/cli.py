@@ -1,0 +1,216 @@
+"""The command `cosim`: each verb parses, calls and prints; heavy imports happen inside the verb."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from cosim.config import Study
+    from cosim.study import Progress
+
+app = typer.Typer(
+    name="cosim",
+    help="Train neural networks on simulated analog hardware, and price the operations that trained them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+StudyFile = Annotated[Path, typer.Argument(help="Study file (TOML).", show_default=False)]
+OutFolder = Annotated[Path | None, typer.Option("--out", help="Folder of the results; runs/NAME where not given.")]
+Dask = Annotated[str | None, typer.Option("--dask", help="Address of a Dask scheduler whose workers train instead.")]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; all cores where not given.")]
+BAD_INPUT, FAILED = 2, 1
+
+
+class Kind(StrEnum):
+    """What `cosim list` can list."""
+
+    devices = "devices"
+    algorithms = "algorithms"
+    networks = "networks"
+    hardware = "hardware"
+    data = "data"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit code: 0 success, 1 a failed run, 2 bad input."""
+    try:
+        code = app(args=arguments, standalone_mode=False)
+    except typer.Exit as leave:
+        code = leave.exit_code
+    except typer.Abort:
+        code = FAILED
+    except Exception as error:
+        # Typer brings its own copy of click, whose usage errors say what is wrong and what they exit with.
+        describe = getattr(error, "format_message", None)
+        if describe is None:
+            raise
+        if describe():  # without any arguments the help has been shown instead
+            _tell(_usage(describe(), getattr(error, "ctx", None), sys.argv[1:] if arguments is None else arguments))
+        code = getattr(error, "exit_code", BAD_INPUT)
+    if arguments is None:
+        sys.exit(code)
+    return int(code or 0)
+
+
+def _usage(problem: str, context: Any, arguments: list[str]) -> str:
+    verb = f" {context.info_name}" if context is not None and context.parent is not None else ""
+    problem = problem.replace("Value error, ", "")
+    given = shlex.join(["cosim", *arguments])
+    return f"{' '.join(problem.split()).rstrip('.')}; given: {given}; see: cosim{verb} --help"
+
+
+@app.command()
+def run(study: StudyFile, out: OutFolder = None, workers: Workers = None, dask: Dask = None) -> None:
+    """Train and price every point of a study; finished points are kept, so a second call goes on."""
+    with _plain_errors():
+        from cosim.study import read_study
+
+        checked, name = read_study(study)
+        _run(checked, out if out is not None else Path("runs") / name, workers, dask)
+
+
+@app.command()
+def demo(out: OutFolder = None, workers: Workers = None) -> None:
+    """Train and price eight configurations at 4 and 10 states on embedded digits; a few minutes."""
+    with _plain_errors():
+        from cosim.study import read_study
+
+        with as_file(files("cosim") / "presets" / "demo.toml") as path:
+            checked, _ = read_study(path)
+        _run(checked, out if out is not None else Path("runs") / "demo", workers)
+
+
+@app.command()
+def price(study: StudyFile, out: OutFolder = None) -> None:
+    """Price a study without training it and without reading data, at the activity that the preset assumes."""
+    with _plain_errors():
+        from cosim.explain import price_report
+        from cosim.record import Record
+        from cosim.study import price_tables, read_study
+
+        checked, _ = read_study(study)
+        bill, trace, points = price_tables(checked)
+        for part in price_report(checked, bill, points):
+            _console().print(part)
+        if out is not None:
+            from cosim.reporting.page import write_page
+
+            Record(out).write_price(checked, bill, trace)
+            _console().print(f"Page: {write_page(out)}", soft_wrap=True)
+
+
+@app.command()
+def explain(study: StudyFile) -> None:
+    """Follow one training step of a study from the command to the kernel, with the study's own numbers."""
+    with _plain_errors():
+        from cosim.explain import explain_study
+        from cosim.study import read_study
+
+        _console().print(explain_study(read_study(study)[0]), soft_wrap=True, highlight=False, markup=False)
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)]) -> None:
+    """Write figures and page of a run folder again, from its tables."""
+    with _plain_errors():
+        from cosim.config import ConfigError
+        from cosim.reporting.page import write_page
+
+        try:
+            page = write_page(folder)
+        except ValueError as error:
+            place = "" if str(folder) in str(error) else f"{folder}: the tables cannot be read: "
+            raise ConfigError(f"{place}{error}") from None
+        _console().print(f"Page: {page}", soft_wrap=True)
+
+
+@app.command(name="list")
+def list_known(kind: Annotated[Kind, typer.Argument(help="What to list.", show_default=False)]) -> None:
+    """List the devices, algorithms, networks, hardware presets or data sets that a study can name."""
+    with _plain_errors():
+        from cosim.explain import listing
+
+        _console().print(listing(kind.value))
+
+
+def _run(study: Study, folder: Path, workers: int | None, dask: str | None = None) -> None:
+    from cosim.reporting.table import results_table
+    from cosim.study import run as run_study
+
+    with _progress_bar(study.title) as progress:
+        record = run_study(study, folder, workers=workers or os.cpu_count() or 1, dask=dask, progress=progress)
+    shown = {point.run_id for point in study.points}
+    results = record.results
+    console = _console()
+    console.print(results_table(results[results["run_id"].isin(shown)]))
+    console.print(f"Page: {record.folder / 'index.html'}", soft_wrap=True)
+
+
+@contextmanager
+def _progress_bar(title: str) -> Iterator[Progress]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("epochs"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_console()) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn bad input into one paragraph and exit code 2, a failed run into one paragraph and exit code 1."""
+    from cosim.config import ConfigError
+    from cosim.data import DataError
+    from cosim.workers import RunError
+
+    try:
+        yield
+    except (ConfigError, DataError) as error:
+        _fail(str(error), BAD_INPUT)
+    except RunError as error:
+        _fail(str(error), FAILED)
+    except OSError as error:
+        _fail(f"{error.filename or 'a file'}: {error.strerror or error}; make room or give another folder", FAILED)
+    except KeyboardInterrupt:
+        _fail("interrupted; finished rows are kept, the same command goes on from here", FAILED)
+
+
+def _fail(message: str, code: int) -> None:
+    _tell(message)
+    raise typer.Exit(code)
+
+
+def _tell(message: str) -> None:
+    """Print one paragraph to stderr, whatever names and values it quotes."""
+    typer.echo("cosim: " + message.replace("\r", " ").replace("\n", " "), err=True)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    # Where the output goes to a file there is no width to keep to.
+    return Console(width=None if sys.stdout.isatty() else 140)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""Text about a study: one training step hop by hop, what a bill without training assumes, what can be listed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+from rich.console import RenderableType
+from rich.table import Table
+
+from cosim.algorithms import ALGORITHMS
+from cosim.config import Point, Study
+from cosim.data import list_data
+from cosim.experiment import make_scheduler
+from cosim.network import NETWORKS
+from cosim.plan import (
+    Accumulate,
+    Backward,
+    BufferedTransfer,
+    DigitalUpdate,
+    Forward,
+    Plan,
+    Step,
+    Transfer,
+    Update,
+    WriteBuffer,
+)
+from cost_model.floorplan import LayerFloorplan
+from cost_model.hardware import hardware_preset, list_hardware
+from device_models.presets import device_preset, list_devices, load_device
+
+
+def explain_study(study: Study) -> str:
+    """Return the ten hops of one training step with the numbers of the study's first point."""
+    point = study.points[0]
+    scheduler = make_scheduler(point)
+    training = point.resolved["training"]
+    scheduler.set_learning_rate(training["learning_rate"])
+    plans = list(zip(scheduler.floorplans, scheduler.plans, strict=True))
+    lines = [
+        f"{study.title}: one training step of point 1 of {len(study.points)}, {point.run_id}",
+        "",
+        " 1  cosim run -> cosim/config.py: the TOML file becomes a checked tree; "
+        f"{len(study.points)} points" + (f", swept: {', '.join(study.swept_keys)}" if study.swept_keys else ""),
+        f" 2  cosim/experiment.py: seed {point.seed}, {point.train_samples} images of {point.data.name}, "
+        f"network {point.resolved['network']['name']}, {training['epochs']} epochs of batch {training['batch_size']}",
+        f" 3  cosim/scheduler.py step: asks {point.algorithm().name} for its plan",
+        *(f"      {floor.shape.name}: {describe_plan(plan)}" for floor, plan in plans),
+        " 4  cosim/layers.py: images become vectors, layer after layer",
+        *(f"      {_vectors(floor, training['batch_size'])}" for floor, _ in plans),
+        " 5  cosim/tile_group.py: one weight, "
+        f"{len(scheduler.algorithm.significances)} tiles of significance {_numbers(scheduler.algorithm.significances)}",
+        " 6  cosim/tile.py, cosim/periphery.py: "
+        f"DAC {point.hardware.dac_bits} bits, ADC {point.hardware.adc_bits} bits, "
+        f"converter errors {'off' if point.ideal_io else 'on'}; "
+        f"arrays of {point.hardware.array_rows} x {point.hardware.array_cols}",
+        *(f"      {_arrays(floor)}" for floor, _ in plans if floor.tiles),
+        " 7  cosim/kernels over cross-points, device_models/kernels for one device: "
+        f"{point.device.family}, {point.device.states:g} states, cycle-to-cycle noise {point.device.dw_min_std:g}",
+        " 8  cosim/scheduler.py _record: one Operation with its activity counts joins the trace",
+        f" 9  cost_model/pricing.py: trace x price list {point.hardware.preset} = bill.csv",
+        "10  cosim/record.py: the row joins results.csv; cosim/reporting makes the page",
+    ]
+    return "\n".join(lines)
+
+
+def describe_plan(plan: Plan) -> str:
+    """Return the operations of a step as one line."""
+    return ", ".join(map(_describe_step, plan))
+
+
+def _describe_step(step: Step) -> str:
+    match step:
+        case Forward() | Backward():
+            return type(step).__name__.lower()
+        case Update():
+            return f"update of tile {step.tile} (rate {step.rate:g})"
+        case Transfer():
+            return (
+                f"transfer {step.source}>{step.target} ({step.columns} columns, rate {step.rate:g}, every {step.every})"
+            )
+        case BufferedTransfer():
+            return f"buffered transfer {step.source}>{step.target} ({step.columns} columns, every {step.every})"
+        case Accumulate():
+            return f"outer products to the digital matrix (rate {step.rate:g})"
+        case WriteBuffer():
+            return f"write of the digital matrix to tile {step.target} (every {step.every})"
+        case DigitalUpdate():
+            return f"digital update (rate {step.rate:g})"
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:g}" for value in values) or "none (digital)"
+
+
+def _vectors(floor: LayerFloorplan, batch: int) -> str:
+    shape = floor.shape
+    return f"{shape.name}: {shape.outputs} x {shape.inputs} weights, {shape.positions * batch} vectors per mini-batch"
+
+
+def _arrays(floor: LayerFloorplan) -> str:
+    inputs, outputs = floor.sides(forward=True)
+    blocks = inputs.blocks * outputs.blocks
+    return (
+        f"{floor.shape.name}: {blocks} arrays per tile, {inputs.blocks - 1} partial sums per output, "
+        f"{floor.adc_rounds(True)} conversions in turn per read"
+    )
+
+
+def price_report(study: Study, bill: pd.DataFrame, points: list[tuple[Point, float]]) -> Iterator[RenderableType]:
+    """Yield what `cosim price` prints: a line per point, the bill of a single point, what was assumed."""
+    from cosim.reporting.engineering import area, engineering, storage
+    from cosim.reporting.table import bill_table
+
+    table = Table(title=f"{study.title}: priced without training, per training sample")
+    for heading in ("run_id", *study.swept_keys, "energy", "latency", "area", "digital storage"):
+        table.add_column(heading, justify="left" if heading == "run_id" else "right")
+    for point, stored in points:
+        lines = bill[bill["run_id"] == point.run_id]
+        table.add_row(
+            point.run_id,
+            *(str(_swept(point, key)) for key in study.swept_keys),
+            engineering(float(lines["energy_j"].sum()), "J"),
+            engineering(float(lines["latency_s"].sum()), "s"),
+            area(float(lines["area_m2"].sum())),
+            storage(stored),
+        )
+    yield table
+    if len(points) == 1:
+        yield bill_table(bill)
+    yield assumptions(points[0][0])
+
+
+def _swept(point: Point, key: str) -> object:
+    from cosim.config import lookup
+
+    value = lookup(point.resolved, key)
+    return "" if value is None else value
+
+
+def assumptions(point: Point) -> str:
+    """Return the activity that a bill without training assumes, and what the algorithm has to say."""
+    names = [name for name in hardware_preset(point.hardware.preset)["values"] if name.startswith("activity_")]
+    given = ", ".join(f"{name.removeprefix('activity_')} {point.hardware.number(name):g}" for name in names)
+    notes = "".join(f"\nNote: {note}." for note in point.algorithm().notes())
+    return f"Assumed activity ({point.hardware.preset}): {given}.{notes}"
+
+
+def listing(kind: str) -> Table:
+    """Return the table of what a study can name: devices, algorithms, networks, hardware or data."""
+    headings, rows = {
+        "devices": (("device", "family", "states", "summary", "sources"), _devices),
+        "algorithms": (("algorithm", "parameters", "summary"), _algorithms),
+        "networks": (("network", "summary"), _networks),
+        "hardware": (("hardware", "node", "summary"), _hardware),
+        "data": (("data", "images", "samples", "licence", "where"), _data),
+    }[kind]
+    table = Table()
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows():
+        table.add_row(*row)
+    return table
+
+
+def _devices() -> Iterator[tuple[str, ...]]:
+    for name in list_devices():
+        family, summary, values = device_preset(name)
+        origins = sorted({quantity.source for quantity in values.values() if quantity.source})
+        yield name, family, f"{load_device(name).states:g}", summary, ", ".join(origins)
+
+
+def _algorithms() -> Iterator[tuple[str, ...]]:
+    for name, algorithm in ALGORITHMS.items():
+        parameters = [key for key in algorithm.parameters_type.model_fields if key != "name"]
+        yield name, ", ".join(parameters), algorithm.summary
+
+
+def _networks() -> Iterator[tuple[str, ...]]:
+    for name, builder in NETWORKS.items():
+        yield name, (builder.__doc__ or "").split("\n", 1)[0]
+
+
+def _hardware() -> Iterator[tuple[str, ...]]:
+    for name in list_hardware():
+        table = hardware_preset(name)
+        yield name, f"{table['node_nm']} nm", table["summary"]
+
+
+def _data() -> Iterator[tuple[str, ...]]:
+    for row in list_data():
+        yield tuple(map(str, row))

@@ -1,0 +1,150 @@
+"""A whole study: every point trained or priced, on one or several processes, resumed where it stopped."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cosim.config import Point, Study, load_study, make_study
+from cosim.experiment import price_point
+from cosim.record import Record
+from cosim.workers import run_errors, train_points
+
+Progress = Callable[[int, int], None]
+
+
+def read_study(study: str | os.PathLike[str] | Mapping[str, Any] | Study) -> tuple[Study, str]:
+    """Return a checked study from a file, a tree or a study, and a short name for its folder."""
+    if isinstance(study, Study):
+        return study, "study"
+    if isinstance(study, Mapping):
+        return make_study(study), "study"
+    path = Path(study)
+    return load_study(path), path.stem
+
+
+def run(
+    study: str | os.PathLike[str] | Mapping[str, Any] | Study,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    workers: int = 1,
+    dask: str | None = None,
+    progress: Progress | None = None,
+    page: bool = True,
+) -> Record:
+    """Train and price every point of a study that is not finished yet.
+
+    Parameters
+    ----------
+    study
+        A study file, or its content.
+    out
+        Folder of the results; ``runs/NAME`` where not given.
+    workers
+        Processes, >= 1. Results do not depend on it.
+    dask
+        Address of a Dask scheduler whose workers train the points instead; needs the extra ``dask``.
+    progress
+        Called with the epochs that are done and the epochs of the whole study.
+    page
+        Whether to write index.html at the end.
+
+    Returns
+    -------
+    Record
+        The folder; `record.results` is a table.
+
+    Raises
+    ------
+    ConfigError, DataError
+        For bad input; nothing is written then.
+    RunError
+        If a process died, or memory or the range of numbers did not suffice; finished rows are kept.
+    """
+    checked, name = read_study(study)
+    if workers < 1:
+        raise ValueError(f"workers = {workers} is not allowed; at least 1")
+    record = Record(Path(out) if out is not None else Path("runs") / name)
+    _check_data(checked)
+    record.refuse_other_schema(checked)
+    with record.locked():
+        record.open(checked)
+        trained = _train_unfinished(checked, record, workers, dask, progress)
+        record.write_summary(checked)
+        if page and (trained or not (record.folder / "index.html").exists()):
+            from cosim.reporting.page import write_page
+
+            write_page(record.folder)
+    return record
+
+
+def _train_unfinished(study: Study, record: Record, workers: int, dask: str | None, progress: Progress | None) -> int:
+    """Train the points that are not finished, add their rows as they come, and return how many there were."""
+    record.write_summary(study)
+    finished = record.finished()
+    todo = {point.run_id: point for point in study.points if point.run_id not in finished}
+    meter = _Meter(study, finished, progress)
+    outcomes = train_points(list(todo.values()), record.checkpoint, meter, workers=workers, dask=dask)
+    with closing(outcomes):
+        for outcome in outcomes:
+            record.append(outcome, todo[outcome.run_id], study.swept_keys)
+    return len(todo)
+
+
+def price(study: str | os.PathLike[str] | Mapping[str, Any] | Study) -> pd.DataFrame:
+    """Price every point of a study without training it and without reading data.
+
+    Returns
+    -------
+    DataFrame
+        The columns of bill.csv, per training sample, at the activity that the hardware preset assumes.
+    """
+    return price_tables(read_study(study)[0])[0]
+
+
+def price_tables(study: Study) -> tuple[pd.DataFrame, pd.DataFrame, list[tuple[Point, float]]]:
+    """Return the bills and traces of all points, and every point with its digital storage in byte."""
+    bills, traces, points = [], [], []
+    for point in study.points:
+        with run_errors(point):
+            bill, scheduler = price_point(point)
+        bills.append(_with_run_id(point, bill.lines))
+        traces.append(_with_run_id(point, scheduler.trace.to_frame()))
+        points.append((point, bill.digital_storage_byte))
+    return pd.concat(bills, ignore_index=True), pd.concat(traces, ignore_index=True), points
+
+
+def _with_run_id(point: Point, table: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([pd.Series(point.run_id, index=table.index, name="run_id"), table], axis=1)
+
+
+class _Meter:
+    """Adds up the epochs of all points."""
+
+    def __init__(self, study: Study, finished: set[str], progress: Progress | None) -> None:
+        self._epochs = {point.run_id: int(point.resolved["training"]["epochs"]) for point in study.points}
+        self._done = {run_id: epochs for run_id, epochs in self._epochs.items() if run_id in finished}
+        self._progress = progress
+        self._tell()
+
+    def __call__(self, run_id: str, epochs_done: int) -> None:
+        self._done[run_id] = epochs_done
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            self._progress(sum(self._done.values()), sum(self._epochs.values()))
+
+
+def _check_data(study: Study) -> None:
+    """Read every data set of the study once, so that bad data is refused before anything is written."""
+    from cosim.data import load_data
+
+    wanted = {(point.resolved["data"]["name"], point.data_path) for point in study.points}
+    for name, path in sorted(wanted, key=str):
+        load_data(name, path, seed=0)

@@ -1,0 +1,134 @@
+"""Conversion in and out of the analog world: levels, clipping, noise."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from cosim.kernels.convert import all_finite, convert_columns, drive_lines, scale_rows
+from tests.oracles.conversion import nearest_level
+
+KEY = np.uint64(42)
+
+
+def drive(values, levels):
+    values = np.asarray(values, dtype=np.float32)
+    driven, scales = np.full_like(values, np.nan), np.full(len(values), np.nan)
+    active, duration = drive_lines(values, levels, driven, scales)
+    return driven, scales, active, duration
+
+
+def convert(voltages, levels, full_scale, noise=0.0, key=KEY, first=0):
+    voltages = np.asarray(voltages, dtype=np.float32)
+    total = np.full_like(voltages, np.nan)
+    convert_columns(voltages, levels, full_scale, noise, key, first, total, False)
+    return total
+
+
+@pytest.mark.parametrize("bits", [2, 3, 7, 10])
+def test_lines_are_driven_at_the_nearest_level(bits):
+    values = np.random.Generator(np.random.PCG64(1)).normal(size=(6, 9))
+    driven, scales, active, duration = drive(values, 2 ** (bits - 1) - 1)
+    np.testing.assert_allclose(scales, np.abs(values).max(axis=1), rtol=1e-6)
+    expected = [[nearest_level(v / np.abs(vector).max(), 1.0, bits) for v in vector] for vector in values]
+    np.testing.assert_allclose(driven, expected, atol=1e-6)
+    assert active == np.count_nonzero(driven)
+    assert duration == pytest.approx(np.abs(driven.astype(float)).sum())
+    assert np.abs(driven).max() == 1
+
+
+def test_an_ideal_dac_keeps_the_values():
+    values = np.random.Generator(np.random.PCG64(2)).normal(size=(6, 9)).astype(np.float32)
+    driven, scales, active, _ = drive(values, 0)
+    np.testing.assert_allclose(driven * scales[:, None], values, rtol=3e-7)
+    assert active == values.size
+
+
+def test_a_zero_vector_drives_nothing():
+    driven, scales, active, duration = drive([[0, 0], [0, -2]], 7)
+    np.testing.assert_array_equal(driven, [[0, 0], [0, -1]])
+    np.testing.assert_array_equal(scales, [0, 2])
+    assert (active, duration) == (1, 1.0)
+
+
+def test_each_vector_is_scaled_on_its_own():
+    driven, _, _, _ = drive([[1, 0.5], [1000, 500], [1e-30, 5e-31]], 0)
+    np.testing.assert_allclose(driven, [[1, 0.5]] * 3, rtol=1e-6)
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+@pytest.mark.parametrize("full_scale", [0.3, 4.0])
+def test_columns_become_the_nearest_code(bits, full_scale):
+    voltages = np.random.Generator(np.random.PCG64(3)).uniform(-1.3 * full_scale, 1.3 * full_scale, (20, 15))
+    converted = convert(voltages, 2 ** (bits - 1) - 1, full_scale)
+    expected = [[nearest_level(float(np.float32(v)), full_scale, bits) for v in row] for row in voltages]
+    np.testing.assert_allclose(converted, expected, rtol=1e-6, atol=1e-7)
+
+
+def test_halves_round_to_the_even_code():
+    np.testing.assert_array_equal(convert([[0.5, 1.5, 2.5, -0.5, -1.5]], 8, 8.0), [[0, 2, 2, 0, -2]])
+
+
+def test_the_error_is_at_most_half_an_lsb_inside_the_range_and_clips_outside():
+    voltages = np.linspace(-2, 2, 4001).reshape(1, -1)
+    converted = convert(voltages, 31, 1.0)
+    inside = np.abs(voltages) <= 1
+    assert np.abs(converted - voltages)[inside].max() <= 0.5 / 31 + 1e-6
+    np.testing.assert_array_equal(converted[~inside], np.sign(voltages[~inside]))
+    np.testing.assert_array_equal(converted, -convert(-voltages, 31, 1.0))
+
+
+def test_results_are_added_where_asked():
+    voltages = np.array([[0.1, -0.7]], dtype=np.float32)
+    total = np.array([[10.0, 20.0]], dtype=np.float32)
+    convert_columns(voltages, 127, 1.0, 0.0, KEY, 0, total, True)
+    np.testing.assert_allclose(total, np.array([[10.0, 20.0]]) + convert(voltages, 127, 1.0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.2, 1.5])
+def test_noise_has_the_rms_that_is_asked_for(noise):
+    # Voltages spread evenly over an LSB: the error is noise plus an even quantisation error, noise^2 + 1/12 LSB^2.
+    count, levels = 60_000, 127
+    voltages = np.random.Generator(np.random.PCG64(4)).uniform(-60, 60, (count // 20, 20)).astype(np.float32)
+    error = (convert(voltages, levels, float(levels), noise) - voltages).astype(np.float64).ravel()
+    rms = math.sqrt(noise**2 + 1 / 12)
+    assert abs(error.mean()) < 4 * rms / math.sqrt(count)
+    assert abs(error.std() - rms) < 4 * rms / math.sqrt(2 * count)
+    assert abs(np.corrcoef(error[:-1], error[1:])[0, 1]) < 4 / math.sqrt(count)
+
+
+def test_noise_is_normal():
+    codes = convert(np.zeros((200, 100)), 1000, 1000.0, 3.0).ravel()
+    counts = np.bincount((codes.clip(-10, 10) + 10).astype(int), minlength=21)
+    edges = np.arange(-9.5, 10)
+    chances = np.diff(np.concatenate([[0], stats.norm.cdf(edges / 3), [1]]))
+    assert stats.chisquare(counts, codes.size * chances).pvalue > 1e-4
+
+
+def test_noise_depends_on_the_key_and_the_number_of_the_conversion():
+    voltages = np.zeros((4, 5))
+    first = convert(voltages, 1000, 1000.0, 50.0)
+    np.testing.assert_array_equal(first, convert(voltages, 1000, 1000.0, 50.0))
+    assert not np.array_equal(first, convert(voltages, 1000, 1000.0, 50.0, key=np.uint64(43)))
+    later = convert(voltages, 1000, 1000.0, 50.0, first=5)
+    np.testing.assert_array_equal(later[:3], first[1:])
+
+
+def test_rows_are_scaled_in_place():
+    values = np.ones((3, 2), dtype=np.float32)
+    scale_rows(values, np.array([0.0, 2.0, -1.5]))
+    np.testing.assert_array_equal(values, [[0, 0], [2, 2], [-1.5, -1.5]])
+
+
+@pytest.mark.parametrize(("values", "finite"), [([], True), ([1, -2], True), ([1, np.nan], False), ([-np.inf], False)])
+def test_finite_values_are_recognised(values, finite):
+    assert all_finite(np.array(values, dtype=np.float32)) == finite
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0)])
+def test_empty_arrays(shape):
+    _, scales, active, duration = drive(np.empty(shape), 7)
+    assert (active, duration) == (0, 0.0)
+    assert convert(np.empty(shape), 7, 1.0, 0.1).shape == shape
+    scale_rows(np.empty(shape, dtype=np.float32), scales)

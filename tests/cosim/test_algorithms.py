@@ -1,0 +1,476 @@
+"""Plans of the algorithms against the rules of their papers, warm start, parameters and their complaints.
+
+The rules of residual learning are those of arXiv:2510.02516: section 3.2, Algorithm 1, appendices I and K.
+"""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from cosim.algorithms import ALGORITHMS
+from cosim.algorithms.residual_learning import SETTINGS, ResidualLearningParameters, loss_plateau
+from cosim.config import ConfigError, make_study
+from cosim.plan import (
+    Accumulate,
+    Backward,
+    BufferedTransfer,
+    DigitalUpdate,
+    Forward,
+    Transfer,
+    Update,
+    WriteBuffer,
+)
+from cost_model.floorplan import MatrixShape, StorageNeeds
+
+SHAPE = MatrixShape("dense", 10, 20)
+
+
+def make(name, **parameters):
+    kind = ALGORITHMS[name]
+    return kind(kind.parameters_type(**parameters))
+
+
+def residual(tiles, **parameters):
+    return make("residual_learning", **{"setting": "paper", "warm_start": "off", "tiles": tiles} | parameters)
+
+
+def transfers(algorithm, shape=SHAPE):
+    return [step for step in algorithm.plan(shape, 0.05) if isinstance(step, Transfer)]
+
+
+# All algorithms.
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_a_step_starts_with_one_forward_and_one_backward_read(name):
+    plan = make(name).plan(SHAPE, 0.1)
+    assert plan[:2] == (Forward(), Backward())
+    assert not any(isinstance(step, Forward | Backward) for step in plan[2:])
+    assert all(step.every >= 1 for step in plan)
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_an_algorithm_has_its_name_and_a_summary(name):
+    algorithm = make(name)
+    assert algorithm.name == algorithm.parameters.name == name
+    assert algorithm.summary.strip()
+    assert ALGORITHMS[name].parameters_type.model_validate(algorithm.parameters.model_dump()) == algorithm.parameters
+
+
+@pytest.mark.parametrize("name", sorted(set(ALGORITHMS) - {"residual_learning"}))
+def test_algorithms_of_one_phase_ignore_the_loss_and_have_no_state(name):
+    algorithm = make(name)
+    before = algorithm.plan(SHAPE, 0.1)
+    for loss in (1.0, 2.0, 3.0):
+        assert not algorithm.observe(loss, epoch_end=True)
+        assert not algorithm.observe(loss, epoch_end=False)
+    algorithm.settle()
+    assert algorithm.plan(SHAPE, 0.1) == before
+    assert algorithm.state() == {}
+    assert algorithm.notes() == []
+    algorithm.restore({})
+
+
+def test_plan_of_digital_sgd():
+    algorithm = make("digital_sgd")
+    assert algorithm.significances == ()
+    assert algorithm.plan(SHAPE, 0.3)[2:] == (DigitalUpdate(rate=0.3),)
+    assert algorithm.storage(8) == StorageNeeds(matrices=1, stored_samples=8)
+
+
+def test_plan_of_analog_sgd():
+    algorithm = make("analog_sgd", weight_scale=0.5)
+    assert algorithm.significances == (0.5,)
+    assert algorithm.plan(SHAPE, 0.3)[2:] == (Update(tile=0, rate=0.3),)
+    assert algorithm.storage(8) == StorageNeeds()
+
+
+def test_plan_of_tiki_taka_v2():
+    algorithm = make("tiki_taka_v2", fast_rate=0.2, transfer_rate=3.0, transfer_every=4, transfer_columns=5)
+    # Tile 1 is fast and hidden from reads, tile 0 carries the weight.
+    assert algorithm.significances == (1.0, 0.0)
+    update, transfer = algorithm.plan(SHAPE, 0.5)[2:]
+    assert update == Update(tile=1, rate=0.2)
+    assert transfer == BufferedTransfer(
+        source=1, target=0, rate=3.0 * 0.5, columns=5, threshold=1.0, momentum=0.1, every=4
+    )
+    assert algorithm.storage(8) == StorageNeeds(matrices=1)
+
+
+def test_plan_of_mixed_precision():
+    algorithm = make("mixed_precision", write_every=3)
+    assert algorithm.significances == (1.0,)
+    assert algorithm.plan(SHAPE, 0.5)[2:] == (Accumulate(rate=0.5), WriteBuffer(target=0, every=3))
+    assert algorithm.storage(8) == StorageNeeds(matrices=1, stored_samples=8)
+
+
+@pytest.mark.parametrize("name", ["tiki_taka_v2", "residual_learning"])
+def test_a_transfer_has_at_most_as_many_columns_as_the_fan_in(name):
+    algorithm = make(name, transfer_columns=50) if name == "tiki_taka_v2" else residual(2, transfer_columns=50)
+    for inputs, columns in ((1, 1), (20, 20), (50, 50), (51, 50)):
+        plan = algorithm.plan(MatrixShape("dense", 10, inputs), 0.1)
+        assert [step.columns for step in plan if isinstance(step, Transfer | BufferedTransfer)] == [columns]
+
+
+# Residual learning: the rules.
+
+
+def test_tile_zero_is_the_coarsest_and_the_last_takes_the_gradient_alone():
+    algorithm = residual(5, gamma=0.5, weight_scale=2.0)
+    assert algorithm.significances == (2.0, 1.0, 0.5, 0.25, 0.125)
+    updates = [step for step in algorithm.plan(SHAPE, 0.05) if isinstance(step, Update)]
+    assert updates == [Update(tile=4, rate=1.0)]
+
+
+def test_every_tile_is_written_by_the_next_finer_one_from_fine_to_coarse():
+    steps = transfers(residual(5))
+    assert [(step.source, step.target) for step in steps] == [(4, 3), (3, 2), (2, 1), (1, 0)]
+
+
+def test_periods_of_the_paper_are_absolute_and_grow_toward_the_coarse_tiles():
+    # Finest first: 2·5ᵏ mini-batches.
+    assert [step.every for step in transfers(residual(7))] == [2, 10, 50, 250, 1250, 6250]
+
+
+def test_rates_of_the_paper_belong_to_the_source_and_are_largest_for_the_finest():
+    # Source n has 0.1·1.2ⁿ.
+    rates = {step.source: step.rate for step in transfers(residual(6))}
+    assert rates == pytest.approx({n: 0.1 * 1.2**n for n in range(1, 6)}, rel=1e-12, abs=0)
+    assert max(rates, key=rates.get) == 5
+
+
+def test_one_column_per_event():
+    assert [step.columns for step in transfers(residual(6))] == [1] * 5
+
+
+def test_rates_do_not_follow_the_learning_rate():
+    algorithm = residual(4)
+    assert algorithm.plan(SHAPE, 0.05) == algorithm.plan(SHAPE, 5.0)
+    assert next(step for step in algorithm.plan(SHAPE, 0.05) if isinstance(step, Update)).rate == 1.0
+
+
+def test_a_single_tile_learns_without_transfers():
+    algorithm = residual(1)
+    assert algorithm.plan(SHAPE, 0.05) == (Forward(), Backward(), Update(tile=0, rate=1.0))
+    assert algorithm.significances == (1.0,)
+    warmed = residual(1, warm_start="epoch")
+    assert not warmed.observe(1.0, epoch_end=True)
+    assert not warmed.observe(2.0, epoch_end=True)
+
+
+def test_no_digital_matrix_is_kept():
+    assert residual(8).storage(128) == StorageNeeds()
+
+
+def test_local_counters_of_figure_9():
+    # All T = 2: at step t, from 0, the tiles after the finest have counted (t + 1) // 2, // 4 and // 8 transfers.
+    steps = transfers(residual(4, transfer_period=2, transfer_period_ratio=2))
+    done = Counter()
+    rows = {}
+    for mini_batch in range(1, 9):
+        done.update(step.target for step in steps if mini_batch % step.every == 0)
+        rows[mini_batch - 1] = (mini_batch - 1, *(done[tile] for tile in (2, 1, 0)))
+    assert rows == {
+        0: (0, 0, 0, 0),
+        1: (1, 1, 0, 0),
+        2: (2, 1, 0, 0),
+        3: (3, 2, 1, 0),
+        4: (4, 2, 1, 0),
+        5: (5, 3, 1, 0),
+        6: (6, 3, 1, 0),
+        7: (7, 4, 2, 1),
+    }
+
+
+def point_of(tiles, **parameters):
+    (point,) = make_study(
+        {
+            "schema": 1,
+            "data": {"name": "digits", "train_samples": 8, "test_samples": 2},
+            "network": {"name": "mlp", "sizes": [64, 4, 10]},
+            "device": {"w_max_dtod": 0.0, "w_min_dtod": 0.0},
+            "hardware": {"ideal_io": True},
+            "algorithm": {"name": "residual_learning", "setting": "paper", "tiles": tiles} | parameters,
+        }
+    ).points
+    return point
+
+
+def test_only_the_coarsest_tile_gets_initial_weights():
+    from cosim.experiment import WEIGHT_STREAM, make_network, make_scheduler
+    from cosim.network import initial_weights
+
+    point = point_of(4, weight_scale=0.5)
+    network = make_network(point, make_scheduler(point))
+    for place, layer in enumerate(network.layers):
+        wanted, _ = initial_weights(point.layers[place], seed=point.seed, stream=WEIGHT_STREAM + place)
+        coarsest, *others = layer.matrix.tiles
+        np.testing.assert_allclose(coarsest.weights, wanted / 0.5, rtol=1e-6)
+        assert not any(tile.weights.any() for tile in others)
+        np.testing.assert_allclose(layer.matrix.weights, wanted, rtol=1e-6)
+
+
+def test_a_transfer_leaves_its_source_as_it_was_and_goes_on_with_the_next_column():
+    from cosim.experiment import make_network, make_scheduler
+
+    point = point_of(3)
+    group = make_network(point, make_scheduler(point)).layers[1].matrix
+    generator = np.random.Generator(np.random.PCG64(5))
+    content = generator.uniform(-0.9, 0.9, group.shape)
+    group.tiles[2].set_weights(content)
+    group.recombine()
+    step = residual(3, transfer_rate=5.0).transfer(2, 1, MatrixShape("dense2", *group.shape))
+    for column in range(group.shape[1] + 1):
+        before = group.tiles[1].weights.copy()
+        group.transfer(step.source, step.target, columns=step.columns, rate=step.rate)
+        np.testing.assert_array_equal(group.tiles[2].weights, content.astype(np.float32))
+        changed = np.flatnonzero((group.tiles[1].weights != before).any(axis=0))
+        assert changed.tolist() == [column % group.shape[1]]
+    # What arrives has the sign of what was read: the target follows its source.
+    agreement = np.sign(group.tiles[1].weights) == np.sign(content)
+    assert agreement[group.tiles[1].weights != 0].mean() > 0.9
+
+
+# Warm start.
+
+
+def plateau(losses, switches):
+    return loss_plateau([float(value) for value in losses], switches)
+
+
+@pytest.mark.parametrize("switches", [0, 1, 2, 3])
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [
+        ([], False),
+        ([1], False),
+        ([2, 1], False),
+        ([1, 1], False),
+        ([1, 2], True),
+        ([3, 1, 2], True),
+        ([1, 5, 4], False),  # an earlier rise is forgotten
+    ],
+)
+def test_at_first_any_rise_of_the_loss_is_a_plateau(losses, expected, switches):
+    assert plateau(losses, switches) is expected
+
+
+@pytest.mark.parametrize("switches", [4, 5, 30])
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [
+        ([1, 2, 3, 4, 5], False),  # six entries are needed
+        ([6, 5, 4, 3, 2, 1], False),
+        ([6, 5, 4, 3, 2, 3], False),  # one rise in five changes
+        ([6, 5, 6, 3, 2, 3], True),  # two rises
+        ([6, 5, 6, 3, 4, 3], True),  # the last change need not be one of them
+        ([1, 1, 1, 1, 1, 1], False),
+        ([1, 2, 3, 2, 1.5, 1.2, 1.1, 1], False),  # rises further back do not count
+        ([9, 1, 2, 1.5, 1.2, 1.1, 1.3], True),
+    ],
+)
+def test_later_two_rises_among_five_changes_are_a_plateau(losses, expected, switches):
+    assert plateau(losses, switches) is expected
+
+
+def test_a_warm_start_feeds_one_tile_after_the_other_from_the_finest():
+    algorithm = residual(4, warm_start="epoch")
+    for warmed in range(3):
+        # Rate and period are those of the finest tile, whichever tile is warmed.
+        assert transfers(algorithm) == [Transfer(source=3, target=warmed, rate=0.1 * 1.2**3, columns=1, every=2)]
+        assert [step.tile for step in algorithm.plan(SHAPE, 0.1) if isinstance(step, Update)] == [3]
+        assert not algorithm.observe(10.0 - warmed, epoch_end=True)
+        assert algorithm.observe(11.0 - warmed, epoch_end=True)
+    assert transfers(algorithm) == transfers(residual(4))
+    assert not algorithm.observe(99.0, epoch_end=True)
+
+
+def test_a_long_warm_start_is_aggressive_for_four_tiles_and_mild_for_the_others():
+    algorithm = residual(7, warm_start="epoch")
+    switches = []
+    # A saw-tooth: the loss rises after every second epoch.
+    for epoch in range(40):
+        if algorithm.observe(100.0 - epoch + 3 * (epoch % 2), epoch_end=True):
+            switches.append(epoch)
+    assert switches[:4] == [1, 3, 5, 7]
+    # Two rises among five changes are already seen, so the mild rule fires at once here.
+    assert switches[4:] == [8, 9]
+    assert algorithm.warmed == algorithm.finest == 6
+
+
+def test_the_mild_rule_waits_while_one_rise_stands_alone():
+    algorithm = residual(6, warm_start="epoch")
+    algorithm.warmed = 4
+    losses = [9.0, 8.0, 7.0, 8.0, 6.0, 5.0, 4.0, 3.0, 2.0, 3.0, 2.5, 2.6]
+    seen = [algorithm.observe(loss, epoch_end=True) for loss in losses]
+    assert seen == [False] * 11 + [True]
+
+
+@pytest.mark.parametrize(("rule", "epoch_end"), [("epoch", True), ("mini_batch", False)])
+def test_a_warm_start_looks_at_the_losses_that_it_was_told_to(rule, epoch_end):
+    algorithm = residual(3, warm_start=rule)
+    for loss in (1.0, 2.0, 3.0):
+        assert not algorithm.observe(loss, epoch_end=not epoch_end)
+    assert not algorithm.observe(1.0, epoch_end=epoch_end)
+    assert algorithm.observe(2.0, epoch_end=epoch_end)
+    assert algorithm.warmed == 1
+
+
+def test_without_warm_start_the_loss_changes_nothing():
+    algorithm = residual(3)
+    assert not any(algorithm.observe(loss, epoch_end=end) for loss in (1.0, 2.0, 3.0) for end in (True, False))
+    assert transfers(algorithm) == transfers(residual(3))
+    assert algorithm.notes() == []
+
+
+def test_settling_goes_to_the_cascade_and_a_note_says_so():
+    algorithm = residual(4, warm_start="epoch")
+    (note,) = algorithm.notes()
+    assert "the cascade is priced from the start" in note
+    algorithm.settle()
+    assert transfers(algorithm) == transfers(residual(4))
+
+
+@pytest.mark.parametrize("observed", [[], [3.0], [3.0, 4.0], [3.0, 4.0, 5.0, 1.0]])
+def test_a_warm_start_goes_on_from_its_state(observed):
+    one, other = residual(6, warm_start="epoch"), residual(6, warm_start="epoch")
+    for loss in observed:
+        one.observe(loss, epoch_end=True)
+    other.restore(one.state())
+    assert (other.warmed, other.losses) == (one.warmed, one.losses)
+    assert other.plan(SHAPE, 0.1) == one.plan(SHAPE, 0.1)
+    for loss in (2.0, 6.0, 5.0, 7.0):
+        assert one.observe(loss, epoch_end=True) == other.observe(loss, epoch_end=True)
+    assert one.plan(SHAPE, 0.1) == other.plan(SHAPE, 0.1)
+    assert one.state().keys() == other.state().keys()
+    assert all(np.array_equal(one.state()[key], other.state()[key]) for key in one.state())
+
+
+# Parameters and settings.
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("tiles", range(1, 33))
+def test_a_setting_fills_every_parameter_for_any_number_of_tiles(setting, tiles):
+    parameters = ResidualLearningParameters(setting=setting, tiles=tiles)
+    filled = SETTINGS[setting](tiles, {})
+    assert set(filled) == set(ResidualLearningParameters.model_fields) - {"name", "setting", "tiles"}
+    assert {key: getattr(parameters, key) for key in filled} == filled
+    assert len(make("residual_learning", setting=setting, tiles=tiles).significances) == tiles
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("gamma", 0.31),
+        ("weight_scale", 0.77),
+        ("fast_rate", 0.123),
+        ("transfer_rate", 0.0),
+        ("transfer_rate_ratio", 1.5),
+        ("transfer_period", 11),
+        ("transfer_period_ratio", 1),
+        ("transfer_columns", 9),
+        ("warm_start", "mini_batch"),
+    ],
+)
+def test_a_given_key_wins_over_its_setting(setting, key, value):
+    parameters = ResidualLearningParameters(setting=setting, tiles=6, **{key: value})
+    assert getattr(parameters, key) == value
+    others = SETTINGS[setting](6, {key: value})
+    del others[key]
+    assert {name: getattr(parameters, name) for name in others} == others
+
+
+@pytest.mark.parametrize("tiles", [1, 2, 3, 4, 5, 8, 12])
+@pytest.mark.parametrize("given", [{}, {"gamma": 0.2}, {"weight_scale": 2.0}, {"gamma": 0.9, "weight_scale": 0.1}])
+def test_the_balanced_setting_keeps_the_finest_step_in_the_composite_weight(tiles, given):
+    algorithm = make("residual_learning", setting="balanced", tiles=tiles, **given)
+    assert algorithm.parameters.fast_rate * algorithm.significances[-1] == pytest.approx(0.03, rel=1e-12, abs=0)
+
+
+def complaint(**algorithm):
+    with pytest.raises(ConfigError) as caught:
+        make_study({"schema": 1, "algorithm": {"name": "residual_learning"} | algorithm})
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"gamma": 1.0}, "study: algorithm.gamma = 1.0 is not allowed; it must be less than 1"),
+        ({"gamma": 2.0}, "study: algorithm.gamma = 2.0 is not allowed; it must be less than 1"),
+        ({"gamma": 0.0}, "study: algorithm.gamma = 0.0 is not allowed; it must be greater than 0"),
+        ({"tiles": 0}, "study: algorithm.tiles = 0 is not allowed; it must be greater than or equal to 1"),
+        ({"tiles": 33}, "study: algorithm.tiles = 33 is not allowed; it must be less than or equal to 32"),
+        ({"tiles": 2.5}, "study: algorithm.tiles = 2.5 is not allowed; it must be a valid integer"),
+        ({"tiles": "four"}, "study: algorithm.tiles = 'four' is not allowed; it must be a valid integer"),
+        (
+            {"fast_rate": -0.1},
+            "study: algorithm.fast_rate = -0.1 is not allowed; it must be greater than or equal to 0",
+        ),
+        (
+            {"transfer_rate": -1.0},
+            "study: algorithm.transfer_rate = -1.0 is not allowed; it must be greater than or equal to 0",
+        ),
+        (
+            {"transfer_rate_ratio": 0.0},
+            "study: algorithm.transfer_rate_ratio = 0.0 is not allowed; it must be greater than 0",
+        ),
+        (
+            {"transfer_period": 0},
+            "study: algorithm.transfer_period = 0 is not allowed; it must be greater than or equal to 1",
+        ),
+        ({"setting": "papper"}, "study: algorithm.setting = 'papper' is not allowed; it must be 'balanced' or 'paper'"),
+        (
+            {"warm_start": "on"},
+            "study: algorithm.warm_start = 'on' is not allowed; it must be 'off', 'epoch' or 'mini_batch'",
+        ),
+    ],
+)
+def test_a_parameter_outside_its_range_is_refused_with_what_is_allowed(given, expected):
+    assert complaint(**given) == expected or complaint(**given).startswith(f"{expected},")
+
+
+def test_every_wrong_parameter_is_named():
+    message = complaint(gamma=1.5, transfer_columns=0)
+    assert "algorithm.gamma = 1.5" in message
+    assert "algorithm.transfer_columns = 0" in message
+
+
+def test_an_unknown_parameter_names_the_nearest():
+    message = complaint(tile=3)
+    assert message.startswith("study: key 'algorithm.tile' is unknown; nearest: 'tiles'; known keys of algorithm: ")
+
+
+def test_an_unknown_algorithm_names_the_nearest_and_all():
+    message = complaint(name="residual_lerning")
+    assert "algorithm.name = 'residual_lerning' is unknown; nearest: 'residual_learning'; known: " in message
+    assert all(name in message for name in ALGORITHMS)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("key", ["gamma", "weight_scale", "fast_rate", "transfer_rate", "transfer_rate_ratio"])
+def test_a_parameter_that_is_not_finite_is_refused(key, value):
+    assert f"algorithm.{key} = {value} is not allowed" in complaint(**{key: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [
+        ("analog_sgd", {"weight_scale": 0.0}, "algorithm.weight_scale = 0.0 is not allowed; it must be greater than 0"),
+        ("tiki_taka_v2", {"transfer_every": 0}, "algorithm.transfer_every = 0 is not allowed"),
+        ("tiki_taka_v2", {"transfer_columns": 0}, "algorithm.transfer_columns = 0 is not allowed"),
+        ("tiki_taka_v2", {"fast_rate": -1.0}, "algorithm.fast_rate = -1.0 is not allowed"),
+        ("tiki_taka_v2", {"threshold": 0.0}, "algorithm.threshold = 0.0 is not allowed"),
+        ("tiki_taka_v2", {"momentum": 1.1}, "algorithm.momentum = 1.1 is not allowed"),
+        ("mixed_precision", {"write_every": 0}, "algorithm.write_every = 0 is not allowed"),
+        ("digital_sgd", {"tiles": 2}, "key 'algorithm.tiles' is unknown"),
+        ("analog_sgd", {"gamma": 0.5}, "key 'algorithm.gamma' is unknown"),
+    ],
+)
+def test_parameters_of_the_other_algorithms_are_checked_too(name, given, expected):
+    assert expected in complaint(name=name, **given)

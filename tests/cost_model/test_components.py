@@ -1,0 +1,133 @@
+"""Price lists: every price has a unit, a source and a formula, and what is missing or wrong raises."""
+
+import pytest
+
+from circuits.calibration import Calibration, CalibrationError
+from cosim.algorithms import ALGORITHMS
+from cost_model import components
+from cost_model.components import MODELS, area_charges, charges
+from cost_model.hardware import Hardware, HardwareError, hardware_preset
+from cost_model.operations import COUNTS, KINDS
+from tests.cost_model.designs import PRESETS, hardware
+
+
+@pytest.fixture
+def edited(monkeypatch):
+    """Return a design whose preset has one entry changed."""
+
+    def edit(change):
+        table = dict(hardware_preset("sar_45nm"))
+        table["charge"] = [dict(entry) for entry in table["charge"]]
+        change(table)
+        monkeypatch.setattr(Hardware, "table", property(lambda self: table))
+        return hardware()
+
+    return edit
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_kind_of_operation_has_a_price_and_every_price_a_source(preset, algorithm):
+    price_list = charges(hardware(preset), algorithm)
+    assert {kind for charge in price_list for kind in charge.operations} == set(KINDS)
+    for charge in price_list:
+        assert charge.energy_j is not None or charge.latency_s is not None
+        assert charge.per in COUNTS
+        assert charge.source.split(":")[0] in ("measured", "fitted", "derived", "assumed")
+        assert charge.source.split(":", 1)[1].strip()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_prices_have_the_units_of_a_bill(preset):
+    for charge in charges(hardware(preset), "residual_learning"):
+        assert charge.energy_j is None or (charge.energy_j.unit == "J" and charge.energy_j.value >= 0)
+        assert charge.latency_s is None or (charge.latency_s.unit == "s" and charge.latency_s.value >= 0)
+    for charge in area_charges(hardware(preset)):
+        assert charge.area_m2.unit == "m2"
+        assert charge.area_m2.value > 0
+        assert charge.area_m2.describe().strip()
+
+
+def test_a_published_price_for_one_algorithm_is_charged_to_it_alone():
+    digital = [
+        {(charge.component, charge.operations, charge.per) for charge in charges(hardware("multi_tile_paper"), name)}
+        for name in ("mixed_precision", "residual_learning")
+    ]
+    assert ("digital", ("forward",), "cell_reads") in digital[0] - digital[1]
+    assert ("pulse_generators", ("update", "transfer", "program"), "line_slots") in digital[1] - digital[0]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_gives_a_number_with_a_text(name):
+    quantity = MODELS[name](hardware())
+    assert quantity.value > 0
+    assert quantity.describe().strip()
+
+
+def test_the_formulas_of_the_derived_prices():
+    design = hardware()
+    table, number = design.calibration.quantity, design.number
+    window = table("pulse_width_dac", "latency_s", 7).value
+    conductance, read, write = (number(name) for name in ("mean_conductance_s", "read_voltage_v", "write_voltage_v"))
+    line_capacitance = number("line_capacitance_per_cell_f") * 128
+    tia = table("tia", "power_w").value * (window + table("tia", "latency_s").value)
+    assert components.tia_energy(design).value == pytest.approx(tia, rel=1e-12, abs=0)
+    assert components.cell_read_energy(design).value == pytest.approx(
+        2 * read**2 * conductance * window, rel=1e-12, abs=0
+    )
+    driven = 2 * (table("line_driver", "energy_j").value + line_capacitance * read**2)
+    assert components.read_line_energy(design).value == pytest.approx(driven, rel=1e-12, abs=0)
+    pulsed = table("pulse_driver", "energy_j").value + line_capacitance * (write / 2) ** 2
+    assert components.pulse_line_energy(design).value == pytest.approx(pulsed, rel=1e-12, abs=0)
+    device = write**2 * conductance * table("pulse_driver", "latency_s").value
+    assert components.device_pulse_energy(design).value == pytest.approx(device, rel=1e-12, abs=0)
+    assert components.half_select_energy(design).value == pytest.approx(device / 4, rel=1e-12, abs=0)
+    assert components.cross_point_area(design).value == pytest.approx(2 * number("cell_area_m2"), rel=1e-12, abs=0)
+
+
+def test_a_derived_price_names_its_formula_and_where_its_parts_come_from():
+    text = components.read_line_energy(hardware()).describe()
+    assert text.startswith("derived: cells per weight x (driver + C V^2) from ")
+    assert "neurosim" in text
+    assert "0.1 to 0.5 V" in text
+    assert components.half_select_energy(hardware()).describe().startswith("derived: half the voltage")
+
+
+def test_a_charge_names_the_sources_of_both_its_prices_once():
+    both = next(charge for charge in charges(hardware(), "analog_sgd") if charge.energy_j and charge.latency_s)
+    assert both.source == f"{both.energy_j.describe()} | {both.latency_s.describe()}"
+    same = components.Charge("adc", ("forward",), "reads", both.energy_j, both.energy_j)
+    assert same.source == both.energy_j.describe()
+
+
+@pytest.mark.parametrize(("key", "value"), [("operations", ["forward", "teleport"]), ("per", "wishes")])
+def test_a_charge_with_an_unknown_operation_or_count_raises(edited, key, value):
+    design = edited(lambda table: table["charge"][0].update({key: value}))
+    with pytest.raises(HardwareError, match=r"hardware sar_45nm: charge .* names an unknown operation or count"):
+        charges(design, "analog_sgd")
+
+
+def test_a_missing_price_raises(edited):
+    design = edited(lambda table: table["charge"][0].update(energy="no_such_price_j"))
+    with pytest.raises(HardwareError, match="hardware sar_45nm: no value or model is called 'no_such_price_j'"):
+        charges(design, "analog_sgd")
+
+
+def test_a_price_in_the_wrong_unit_raises(edited):
+    design = edited(lambda table: table["charge"][0].update(energy="flop_time_s"))
+    with pytest.raises(HardwareError, match=r"flop_time_s = .* s, expected J, >= 0"):
+        charges(design, "analog_sgd")
+
+
+def test_a_negative_price_raises():
+    with pytest.raises(HardwareError, match=r"flop_energy_j = -1.0 J, expected J, >= 0"):
+        charges(hardware(overrides={"flop_energy_j": -1.0}), "analog_sgd")
+
+
+def test_a_price_that_the_calibration_table_lacks_raises(monkeypatch):
+    design = hardware()
+    table = design.calibration
+    rows = {address: row for address, row in table.rows.items() if address[:2] != ("tia", "power_w")}
+    monkeypatch.setattr(Hardware, "calibration", property(lambda self: Calibration(table.name, rows)))
+    with pytest.raises(CalibrationError, match="tia has no 'power_w'"):
+        charges(design, "analog_sgd")

@@ -1,0 +1,269 @@
+"""What operations activate, against counts worked out by hand, and their linearity."""
+
+import numpy as np
+import pytest
+
+from cost_model import operations
+from cost_model.floorplan import Conventions, LayerFloorplan, MatrixShape
+from cost_model.operations import COUNTS, PulseActivity, ReadActivity
+
+# 2 outputs x 3 inputs on arrays of 2 input lines and 8 output lines: the inputs spread over two arrays.
+SHAPE = MatrixShape("dense", outputs=2, inputs=3)
+READS = ReadActivity(vectors=4, lines=10, drive=6.5)
+PULSES = PulseActivity(vectors=4, slots=5, input_pulses=6, output_pulses=3, coincidences=2, cells_touched=2)
+
+
+def plan(*, tiles=2, array_rows=2, array_cols=8, columns_per_adc=8, shared_by_tiles=True, shape=SHAPE, **conventions):
+    return LayerFloorplan(
+        shape, tiles, array_rows, array_cols, columns_per_adc, shared_by_tiles, Conventions(**conventions)
+    )
+
+
+def named(vector):
+    """Return the counts that are not zero."""
+    return {name: float(value) for name, value in zip(COUNTS, vector, strict=True) if value}
+
+
+def test_a_count_vector_holds_the_named_counts_and_zeros():
+    vector = operations.counts(reads=3, pulses=2.5)
+    assert vector.shape == (len(COUNTS),)
+    assert named(vector) == {"reads": 3, "pulses": 2.5}
+
+
+def test_forward_read_of_two_tiles_with_shared_converters():
+    counts = operations.read_counts(plan(), READS, tiles=2, forward=True)
+    assert named(counts) == {
+        "performed": 4,
+        "reads": 4,
+        "lines_driven": 20,  # 10 active lines in each of 2 tiles; the outputs fit one array
+        "cell_reads": 48,  # 4 vectors x 6 cross-points x 2 tiles
+        "cell_drive": 26,  # 6.5 full pulses x 2 outputs x 2 tiles
+        "dac_conversions": 12,  # 4 vectors x 3 inputs, shared by all tiles
+        "column_reads": 32,  # 4 vectors x 2 outputs x 2 arrays x 2 tiles
+        "summations": 16,  # 4 vectors x 2 outputs x 2 arrays
+        "summation_rounds": 4,
+        "sample_holds": 16,
+        "adc_conversions": 16,  # one per output and array, whatever the number of tiles
+        "adc_rounds": 8,  # 2 outputs take turns on one converter, 4 times
+        "accumulations": 8,  # 4 vectors x 2 outputs x (2 arrays - 1)
+        "digital_operations": 20,  # scaling 3 inputs and 2 outputs, 4 times
+        "register_bytes": 20,
+    }
+
+
+def test_forward_read_of_two_tiles_with_converters_of_their_own():
+    shared = named(operations.read_counts(plan(), READS, tiles=2, forward=True))
+    private = named(operations.read_counts(plan(shared_by_tiles=False), READS, tiles=2, forward=True))
+    changed = {name: value for name, value in private.items() if shared.get(name) != value}
+    assert changed == {
+        "sample_holds": 32,
+        "adc_conversions": 32,  # 16 for each tile
+        "accumulations": 24,  # 4 vectors x 2 outputs x (2 arrays x 2 tiles - 1)
+    }
+    assert set(shared) - set(private) == {"summations", "summation_rounds"}
+
+
+def test_one_tile_is_never_summed():
+    for shared in (True, False):
+        counts = named(operations.read_counts(plan(tiles=1, shared_by_tiles=shared), READS, tiles=1, forward=True))
+        assert "summations" not in counts
+        assert counts["adc_conversions"] == 16
+
+
+def test_backward_read_exchanges_the_sides():
+    counts = operations.read_counts(plan(), ReadActivity(vectors=4, lines=7, drive=3), tiles=2, forward=False)
+    assert named(counts) == {
+        "performed": 4,
+        "reads": 4,
+        "lines_driven": 28,  # 7 active output lines in 2 arrays of 2 tiles
+        "cell_reads": 48,
+        "cell_drive": 18,  # 3 full pulses x 3 inputs x 2 tiles
+        "dac_conversions": 8,  # 4 vectors x 2 outputs
+        "column_reads": 24,  # 4 vectors x 3 inputs x 2 tiles; no partial sums, the outputs fit one array
+        "summations": 12,
+        "summation_rounds": 4,
+        "sample_holds": 12,
+        "adc_conversions": 12,
+        "adc_rounds": 8,  # an array senses at most 2 of the 3 inputs
+        "digital_operations": 20,
+        "register_bytes": 20,
+    }
+
+
+def test_converters_shared_by_few_lines_take_few_rounds():
+    wide = MatrixShape("wide", outputs=20, inputs=3)
+    for columns_per_adc, rounds in ((1, 1), (4, 4), (8, 8), (64, 8)):  # an array has 8 output lines, 3 hold the 20
+        floor = plan(shape=wide, columns_per_adc=columns_per_adc)
+        counts = operations.read_counts(floor, ReadActivity(1, 1, 1), tiles=1, forward=True)
+        assert named(counts)["adc_rounds"] == min(rounds, 7)  # 20 lines on 3 arrays: 7 on the fullest
+
+
+def test_update_pulses_every_array_and_sets_up_its_trains():
+    assert named(operations.update_counts(plan(), PULSES)) == {
+        "performed": 4,
+        "pulse_slots": 5,
+        "line_slots": 25,  # 5 slots x 5 lines
+        "pulses": 12,  # 6 input pulses on one array each, 3 output pulses on two arrays each
+        "half_selects": 17,  # 6 x 2 outputs + 3 x 3 inputs, less 2 coincidences that stand in both
+        "coincidences": 2,
+        "cells_touched": 2,
+        "digital_operations": 20,  # 4 vectors x 5 lines
+        "register_bytes": 20,
+    }
+
+
+def test_update_counts_both_vectors_as_fan_in_where_the_paper_does():
+    counts = named(operations.update_counts(plan(vector_length="fan_in"), PULSES))
+    assert counts["digital_operations"] == 24  # 4 vectors x (3 + 3)
+
+
+def test_transfer_reads_and_writes_only_the_array_that_holds_the_column():
+    write = PulseActivity(vectors=2, slots=2, input_pulses=2, output_pulses=3, coincidences=3, cells_touched=3)
+    counts = operations.transfer_counts(plan(), write, reads=2, buffered=False)
+    assert named(counts) == {
+        "performed": 2,
+        "reads": 2,
+        "lines_driven": 2,  # one-hot
+        "cell_reads": 8,  # 2 reads of an array with 2 x 2 cross-points
+        "cell_drive": 4,  # one line at full scale over 2 outputs
+        "dac_conversions": 2,
+        "column_reads": 4,
+        "sample_holds": 4,
+        "adc_conversions": 4,  # one per output: no partial sums
+        "adc_rounds": 4,
+        "register_bytes": 4,  # 2 outputs of one byte
+        "pulse_slots": 2,
+        "line_slots": 8,  # 2 slots x (2 + 2) lines
+        "pulses": 5,
+        "half_selects": 4,  # 2 x 2 outputs + 3 x 2 inputs - 2 x 3
+        "coincidences": 3,
+        "cells_touched": 3,
+    }
+
+
+def test_buffered_transfer_adds_the_work_on_the_digital_buffer():
+    write = PulseActivity(vectors=2, slots=2, input_pulses=2, output_pulses=3, coincidences=3, cells_touched=3)
+    plain = operations.transfer_counts(plan(), write, reads=2, buffered=False)
+    buffered = operations.transfer_counts(plan(), write, reads=2, buffered=True)
+    assert named(buffered - plain) == {
+        "buffer_operations": 8,  # 2 reads x 2 outputs, multiplied and added
+        "comparisons": 4,
+        "sram_bytes": 32,  # 4 values read and written, 4 bytes each
+    }
+
+
+def test_transfer_counts_do_not_depend_on_sharing_of_converters():
+    write = PulseActivity(2, 2, 2, 3, 3, 3)
+    shared, private = (
+        operations.transfer_counts(plan(shared_by_tiles=value), write, reads=2, buffered=True)
+        for value in (True, False)
+    )
+    assert np.array_equal(shared, private)
+
+
+def test_outer_products_read_and_write_the_whole_digital_matrix():
+    assert named(operations.outer_product_counts(plan(), 3)) == {
+        "performed": 3,
+        "digital_operations": 6,  # the rate, once per output
+        "buffer_operations": 36,  # 2 per element of 2 x 3
+        "register_bytes": 15,
+        "sram_bytes": 144,  # 3 x 6 elements read and written, 4 bytes each
+    }
+    twice = operations.outer_product_counts(plan(outer_product_vectors=2), 3)
+    assert named(twice)["digital_operations"] == 12
+
+
+def test_buffer_write_scans_the_whole_matrix_and_pulses_due_rows():
+    write = PulseActivity(vectors=3, slots=4, input_pulses=5, output_pulses=4, coincidences=5, cells_touched=4)
+    assert named(operations.buffer_write_counts(plan(), write, writes=2)) == {
+        "performed": 3,
+        "pulse_slots": 4,
+        "line_slots": 20,
+        "pulses": 13,  # 5 input pulses, 4 output pulses on two arrays each
+        "half_selects": 12,  # 5 x 2 + 4 x 3 - 2 x 5
+        "coincidences": 5,
+        "cells_touched": 4,
+        "comparisons": 12,
+        "sram_bytes": 48,
+    }
+
+
+def test_buffer_write_pulses_only_the_arrays_that_hold_the_row():
+    write = PulseActivity(vectors=1, slots=1, input_pulses=1, output_pulses=1, coincidences=1, cells_touched=1)
+    counts = named(operations.buffer_write_counts(plan(array_cols=1), write, writes=1))
+    assert counts["pulses"] == 3  # the input on one array of the row, the output on both of its arrays
+    assert counts["line_slots"] == 4  # 3 inputs and one output
+
+
+def test_digital_matrix_products_and_updates():
+    assert named(operations.digital_matrix_counts(plan(tiles=0), 2, update=False)) == {
+        "performed": 2,
+        "buffer_operations": 24,
+        "register_bytes": 10,
+        "sram_bytes": 48,
+    }
+    assert named(operations.digital_matrix_counts(plan(tiles=0), 2, update=True))["sram_bytes"] == 96
+
+
+def test_neurons_do_five_operations_per_output():
+    assert named(operations.neuron_counts(plan(), 3)) == {
+        "performed": 3,
+        "digital_operations": 30,
+        "register_bytes": 12,
+    }
+
+
+def test_programming_goes_row_by_row():
+    assert named(operations.program_counts(plan(), pulses=12, cells=6)) == {
+        "performed": 2,
+        "pulse_slots": 4,  # 12 pulses, 3 cells of a row at a time
+        "line_slots": 20,
+        "pulses": 24,
+        "coincidences": 12,
+        "cells_touched": 6,
+    }
+    assert named(operations.program_counts(plan(), pulses=0, cells=0)) == {}
+
+
+def scaled(activity, factor):
+    return type(activity)(*(factor * getattr(activity, name) for name in activity.__slots__))
+
+
+@pytest.mark.parametrize("factor", [2, 7])
+@pytest.mark.parametrize("shared_by_tiles", [True, False])
+def test_counts_of_many_are_the_sum_of_counts_of_one(factor, shared_by_tiles):
+    floor = plan(shared_by_tiles=shared_by_tiles, array_cols=1)
+    more = scaled(PULSES, factor)
+    reads = scaled(READS, factor)
+    pairs = [
+        (operations.update_counts(floor, PULSES), operations.update_counts(floor, more)),
+        (operations.outer_product_counts(floor, 1), operations.outer_product_counts(floor, factor)),
+        (operations.neuron_counts(floor, 1), operations.neuron_counts(floor, factor)),
+        *(
+            (
+                operations.read_counts(floor, READS, tiles=2, forward=forward),
+                operations.read_counts(floor, reads, tiles=2, forward=forward),
+            )
+            for forward in (True, False)
+        ),
+        *(
+            (
+                operations.transfer_counts(floor, PULSES, reads=1, buffered=buffered),
+                operations.transfer_counts(floor, more, reads=factor, buffered=buffered),
+            )
+            for buffered in (True, False)
+        ),
+        *(
+            (
+                operations.digital_matrix_counts(floor, 1, update=update),
+                operations.digital_matrix_counts(floor, factor, update=update),
+            )
+            for update in (True, False)
+        ),
+        (
+            operations.buffer_write_counts(floor, PULSES, writes=1),
+            operations.buffer_write_counts(floor, more, writes=factor),
+        ),
+    ]
+    for one, many in pairs:
+        np.testing.assert_allclose(many, factor * one, rtol=1e-14)

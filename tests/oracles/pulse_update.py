@@ -1,0 +1,69 @@
+"""A stochastic-compressed rank-1 update, slot after slot, with random numbers of its own.
+
+Gokmen and Vlasov, Front. Neurosci. 10:333 (2016); Rasch et al., AICAS 2021.
+"""
+
+import math
+
+import numpy as np
+
+from tests.oracles.devices import pulse
+
+
+def train(
+    rate: float, x_max: float, d_max: float, dw_min: float, longest: int, balance: bool, shorten: bool
+) -> tuple[int, float, float]:
+    """Return slots, the factor of |x| and the factor of |d|."""
+    k = rate * x_max * d_max / dw_min
+    slots = longest
+    if shorten:
+        whole = round(k)
+        needed = whole if abs(k - whole) < 1e-6 * max(k, 1.0) and whole > 0 else math.ceil(k)
+        slots = min(needed, longest)
+    both = math.sqrt(rate / (dw_min * slots))
+    if not (balance or shorten):
+        return slots, both, both
+    d_effective = d_max * longest / k if k > longest else d_max
+    return slots, both * math.sqrt(d_effective / x_max), both * math.sqrt(x_max / d_effective)
+
+
+def update_counts(
+    x: np.ndarray,
+    d: np.ndarray,
+    rate: float,
+    dw_min: float,
+    longest: int,
+    balance: bool,
+    shorten: bool,
+    repeats: int,
+    generator: np.random.Generator,
+) -> np.ndarray:
+    """Return the signed number of pulses of every cross-point, (repeats, outputs, inputs)."""
+    slots, x_factor, d_factor = train(
+        rate, float(np.abs(x).max()), float(np.abs(d).max()), dw_min, longest, balance, shorten
+    )
+    counts = np.zeros((repeats, len(d), len(x)))
+    for _ in range(slots):
+        x_fires = generator.random((repeats, len(x))) < x_factor * np.abs(x)
+        d_fires = generator.random((repeats, len(d))) < d_factor * np.abs(d)
+        counts += d_fires[:, :, None] & x_fires[:, None, :]
+    return -np.sign(np.outer(d, x)) * counts
+
+
+def apply_counts(weights: np.ndarray, counts: np.ndarray, family: str, parameters: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the weights after signed numbers of noiseless pulses."""
+    result = weights.astype(np.float64).copy()
+    for row in range(result.shape[0]):
+        for column in range(result.shape[1]):
+            number = int(counts[row, column])
+            step = parameters["step_up" if number > 0 else "step_down"][row, column]
+            for _ in range(abs(number)):
+                result[row, column] = pulse(
+                    family,
+                    result[row, column],
+                    number > 0,
+                    step,
+                    parameters["bound_max"][row, column],
+                    parameters["bound_min"][row, column],
+                )
+    return result
