@@ -77,7 +77,8 @@ if ! { supported .venv/bin/python && .venv/bin/python -m pip --version >/dev/nul
 fi
 
 echo "setup: installing the package and what it needs into .venv (minutes the first time)"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable "$requirement"
+# A build backend warns about every editable installation, which is what is wanted here.
+PYTHONWARNINGS=ignore .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable "$requirement"
 
 touch .venv/.ready-run
 if [[ $level == dev ]]; then
