@@ -1,0 +1,217 @@
+"""The sections of a study file: keys, types, ranges and names, and what a person is told when one is wrong."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cosim.algorithms import ALGORITHMS, Parameters
+from cosim.data import SHAPES
+from cosim.network import NETWORKS
+from cost_model.hardware import list_hardware
+from device_models.presets import list_devices
+
+# Far above anything that can be built or trained, far below where arithmetic overflows.
+COUNT_MAX, NUMBER_MAX, STATES_MAX = 10**9, 1e6, 10**6
+SHOWN_CHARACTERS = 100
+Count = Annotated[int, Field(ge=1, le=COUNT_MAX)]
+Spread = Annotated[float, Field(ge=0, le=100)]
+
+
+class ConfigError(ValueError):
+    """A study that cannot be run: what was given, what is allowed, where, what next."""
+
+
+class Section(BaseModel):
+    """Base of the sections of a study: unknown keys and wrong types are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class DataSection(Section):
+    """Which images to train on."""
+
+    name: str = "digits"
+    path: str | None = None
+    train_samples: int | None = Field(None, ge=1)
+    test_samples: int | None = Field(None, ge=1)
+
+
+class NetworkSection(Section):
+    """Which network to train."""
+
+    name: str = "mlp"
+    sizes: list[Count] = []
+    activation: Literal["tanh", "sigmoid", "relu"] = "tanh"
+
+
+class ScheduleSection(Section):
+    """How the learning rate changes: times `factor` after each `every` epochs."""
+
+    name: Literal["constant", "step"] = "constant"
+    every: Count = 30
+    factor: float = Field(0.5, gt=0, le=1)
+
+
+class TrainingSection(Section):
+    """How long and how fast to train."""
+
+    epochs: Count = 10
+    batch_size: Count = 8
+    learning_rate: float = Field(0.05, ge=0, le=NUMBER_MAX)
+    schedule: ScheduleSection = ScheduleSection()
+
+
+class DeviceSection(Section):
+    """Which device: a preset, with any of its parameters overridden."""
+
+    preset: str = "soft_bounds"
+    states: int | None = Field(None, ge=2, le=STATES_MAX)
+    dw_min: float | None = Field(None, gt=0)
+    dw_min_dtod: Spread | None = None
+    dw_min_std: Spread | None = None
+    up_down: float | None = None
+    up_down_dtod: Spread | None = None
+    w_max: float | None = Field(None, le=NUMBER_MAX)
+    w_min: float | None = Field(None, ge=-NUMBER_MAX)
+    w_max_dtod: Spread | None = None
+    w_min_dtod: Spread | None = None
+
+
+class AdcSection(Section):
+    """Converters of the sensed lines."""
+
+    model: Literal["spice_sar"] = "spice_sar"
+    bits: int | None = Field(None, ge=1)
+    full_scale: float | None = Field(None, ge=1 / NUMBER_MAX, le=NUMBER_MAX)
+    columns_per_adc: Count | None = None
+    shared_by_tiles: bool | None = None
+
+
+class DacSection(Section):
+    """Converters of the driven lines."""
+
+    model: Literal["pulse_width"] = "pulse_width"
+    bits: int | None = Field(None, ge=1)
+
+
+class HardwareSection(Section):
+    """What is built: a preset, with any of its settings and values overridden."""
+
+    preset: str = "sar_45nm"
+    node_nm: float | None = Field(None, gt=0)
+    ideal_io: bool | None = None
+    array_rows: int | None = Field(None, ge=1, le=65536)
+    array_cols: int | None = Field(None, ge=1, le=65536)
+    adc: AdcSection = AdcSection()
+    dac: DacSection = DacSection()
+    values: dict[str, Annotated[float, Field(ge=0)]] = {}
+
+
+class PointSection(Section):
+    """A whole study without its sweep: one point."""
+
+    schema_version: Literal[1] = Field(1, alias="schema")
+    title: str = "Untitled study"
+    seed: int = Field(1, ge=0, lt=2**63)
+    data: DataSection = DataSection()
+    network: NetworkSection = NetworkSection()
+    training: TrainingSection = TrainingSection()
+    device: DeviceSection = DeviceSection()
+    algorithm: dict[str, Any] = {"name": "residual_learning"}
+    hardware: HardwareSection = HardwareSection()
+
+
+def check_sections(tree: Mapping[str, Any], where: str) -> tuple[PointSection, Parameters]:
+    """Check the keys, types, ranges and names of a study without a sweep.
+
+    Parameters
+    ----------
+    tree
+        The content of a study file, with a `schema`.
+    where
+        Name of its origin, for messages.
+
+    Raises
+    ------
+    ConfigError
+        If something is not allowed.
+    """
+    if type(tree["schema"]) is not int or tree["schema"] != 1:
+        raise ConfigError(f"{where}: schema = {shown(tree['schema'])} is not allowed; this version reads schema = 1")
+    _refuse_unknown_keys(tree, PointSection, where, "")
+    try:
+        section = PointSection.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, where, "")) from None
+    try:
+        algorithm = ALGORITHMS[section.algorithm["name"]].parameters_type.model_validate(section.algorithm)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, where, "algorithm.")) from None
+    _known_name("data.name", section.data.name, list(SHAPES), where)
+    _known_name("network.name", section.network.name, list(NETWORKS), where)
+    _known_name("device.preset", section.device.preset, list_devices(), where)
+    _known_name("hardware.preset", section.hardware.preset, list_hardware(), where)
+    return section, algorithm
+
+
+def _known_name(key: str, name: str, known: list[str], where: str) -> None:
+    if name not in known:
+        raise ConfigError(
+            f"{where}: {key} = {shown(name)} is unknown{_nearest(name, known)}; known: {', '.join(known)}"
+        )
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message shows it; long ones are cut."""
+    text = repr(value)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; nearest: {nearest[0]!r}" if nearest else ""
+
+
+def _refuse_unknown_keys(tree: Mapping[str, Any], model: type[BaseModel], where: str, prefix: str) -> None:
+    fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    for key, value in tree.items():
+        if key not in fields:
+            known = [*fields, "sweep"] if not prefix else list(fields)
+            raise ConfigError(
+                f"{where}: key {prefix + key!r} is unknown{_nearest(key, known)}; "
+                f"known keys of {'the study' if not prefix else prefix.rstrip('.')}: {', '.join(known)}"
+            )
+        child = _section_model(key, value, fields[key].annotation, where) if isinstance(value, dict) else None
+        if child is not None:
+            _refuse_unknown_keys(value, child, where, f"{prefix}{key}.")
+
+
+def _section_model(key: str, value: Mapping[str, Any], annotation: Any, where: str) -> type[BaseModel] | None:
+    if key == "algorithm":
+        name = value.get("name")
+        if name is None:
+            raise ConfigError(f"{where}: algorithm.name is missing; known: {', '.join(ALGORITHMS)}")
+        _known_name("algorithm.name", str(name), list(ALGORITHMS), where)
+        return ALGORITHMS[str(name)].parameters_type
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+
+
+def _explain(error: ValidationError, where: str, prefix: str) -> str:
+    """Return one paragraph from the first few complaints of the checker."""
+    complaints = [_complaint(entry, prefix) for entry in error.errors(include_url=False)[:3]]
+    more = error.error_count() - len(complaints)
+    return f"{where}: {'; '.join(complaints)}" + (f"; and {more} more" if more > 0 else "")
+
+
+def _complaint(entry: Any, prefix: str) -> str:
+    key = prefix + ".".join(map(str, entry["loc"]))
+    message = entry["msg"].removeprefix("Input should be ")
+    if entry["type"] == "missing":
+        return f"{key} is missing"
+    if entry["type"] in ("model_type", "dict_type"):
+        message = f"a section, that is [{key}] followed by its keys"
+    return f"{key} = {shown(entry['input'])} is not allowed; it must be {message}"
