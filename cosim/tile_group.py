@@ -11,6 +11,7 @@ from cosim.kernels.convert import convert_columns
 from cosim.kernels.update import take_multiples, threshold_columns
 from cosim.periphery import Periphery
 from cosim.tile import FloatArray, PulsedUpdate, Tile, checked, read_matrices
+from cost_model.floorplan import Side
 from cost_model.operations import PulseActivity, ReadActivity
 from device_models.kernels.compile import make_key
 from device_models.parameters import PulsedDevice
@@ -126,8 +127,8 @@ class TileGroup:
         matrices = [self._composite] if self.periphery.shared_by_tiles else self._weighted_tiles()
         if not forward:
             matrices = [matrix.T for matrix in matrices]
-        block = self.array_rows if forward else self.array_cols
-        return read_matrices(matrices, values, self.periphery, block, self._read_key())
+        driven = Side(self.shape[1], self.array_rows) if forward else Side(self.shape[0], self.array_cols)
+        return read_matrices(matrices, values, self.periphery, max(driven.block_lines, 1), self._read_key())
 
     def _weighted_tiles(self) -> list[FloatArray]:
         pairs = zip(self.tiles, self.significances, strict=True)

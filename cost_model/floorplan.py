@@ -85,10 +85,28 @@ class StorageNeeds:
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a layer: its lines and the number of arrays they spread over."""
+    """One side of a layer: its lines, spread evenly over as few arrays as hold them.
+
+    Parameters
+    ----------
+    lines
+        Lines of the logical matrix on this side, >= 0.
+    limit
+        Lines of a physical array, >= 1.
+    """
 
     lines: int
-    blocks: int
+    limit: int
+
+    @property
+    def blocks(self) -> int:
+        """Arrays that the lines spread over."""
+        return math.ceil(self.lines / self.limit)
+
+    @property
+    def block_lines(self) -> int:
+        """Lines on each array; the last one may have fewer."""
+        return math.ceil(self.lines / max(self.blocks, 1))
 
 
 @dataclass(frozen=True)
@@ -121,21 +139,21 @@ class LayerFloorplan:
 
     def sides(self, forward: bool) -> tuple[Side, Side]:
         """Return the driven side and the sensed side of a read."""
-        inputs = Side(self.shape.inputs, math.ceil(self.shape.inputs / self.array_rows))
-        outputs = Side(self.shape.outputs, math.ceil(self.shape.outputs / self.array_cols))
+        inputs = Side(self.shape.inputs, self.array_rows)
+        outputs = Side(self.shape.outputs, self.array_cols)
         return (inputs, outputs) if forward else (outputs, inputs)
 
     def reached_by_one_line(self, *, forward: bool) -> LayerFloorplan:
         """Return the part of the layer on the arrays that one input line (forward) or one output line reaches."""
         driven, _ = self.sides(forward)
-        lines = math.ceil(driven.lines / driven.blocks)
+        lines = driven.block_lines
         shape = replace(self.shape, inputs=lines) if forward else replace(self.shape, outputs=lines)
         return replace(self, shape=shape)
 
     def adc_rounds(self, forward: bool) -> int:
         """Return how many lines take turns on the busiest converter of one read."""
         _, sensed = self.sides(forward)
-        return min(self.columns_per_adc, math.ceil(sensed.lines / sensed.blocks))
+        return min(self.columns_per_adc, sensed.block_lines)
 
     @property
     def vector_lengths(self) -> tuple[int, int]:
@@ -174,7 +192,7 @@ class LayerFloorplan:
         }
 
     def _adcs(self, sensed: Side, driven: Side) -> int:
-        per_array = math.ceil(sensed.lines / sensed.blocks / self.columns_per_adc)
+        per_array = math.ceil(sensed.block_lines / self.columns_per_adc)
         return per_array * sensed.blocks * driven.blocks
 
     def storage_byte(self, needs: StorageNeeds) -> int:
