@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from cosim.kernels.magnitude import largest_magnitude
 from device_models.kernels.compile import array, normal, scalar
 
 # Adding and subtracting 1.5 x 2^52 leaves no fraction bits: the nearest integer, ties to even, for |x| < 2^51.
@@ -37,24 +38,29 @@ def drive_lines(values, levels, driven, scales):
         Lines with a non-zero pulse, and the sum of the pulse durations over the longest.
     """
     vectors, lines = values.shape
+    largest_bits = np.zeros(1, dtype=np.int32)
+    largest, bits = largest_bits.view(np.float32), values.view(np.int32)
     active = 0
     drive = 0.0
-    step = 1.0 / levels if levels > 0 else 0.0
+    codes = 0
     for vector in range(vectors):
-        largest = 0.0
-        for line in range(lines):
-            largest = max(largest, abs(float(values[vector, line])))
-        scales[vector] = largest
-        inverse = 1.0 / largest if largest > 0.0 else 0.0
-        for line in range(lines):
-            level = float(values[vector, line]) * inverse
-            if levels > 0:
-                level = nearest(level * levels) * step
-            driven[vector, line] = level
-            if level != 0.0:
-                active += 1
+        scales[vector] = largest_magnitude(bits, vector, largest_bits, largest)
+        inverse = 1.0 / scales[vector] if scales[vector] > 0.0 else 0.0
+        if levels > 0:
+            # Codes add up as integers, which runs on vector registers where a sum of floats does not.
+            for line in range(lines):
+                code = nearest(values[vector, line] * inverse * levels)
+                driven[vector, line] = code / levels
+                size = int(abs(code))
+                codes += size
+                active += min(size, 1)
+        else:
+            for line in range(lines):
+                level = values[vector, line] * inverse
+                driven[vector, line] = level
+                active += level != 0.0
                 drive += abs(level)
-    return active, drive
+    return active, drive + codes / max(levels, 1)
 
 
 @array

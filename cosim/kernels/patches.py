@@ -19,17 +19,15 @@ def image_to_patches(images, kernel, patches):
         float32 (n * positions, kernel * kernel * channels), set; the columns run over (row, column, channel).
     """
     count, height, width, channels = images.shape
-    out_height, out_width = height - kernel + 1, width - kernel + 1
+    lines = images.reshape(count, height, width * channels)
+    run = kernel * channels  # neighbouring values of one image line stay neighbours in the patch
     position = 0
     for image in range(count):
-        for top in range(out_height):
-            for left in range(out_width):
-                place = 0
+        for top in range(height - kernel + 1):
+            for left in range(width - kernel + 1):
                 for row in range(kernel):
-                    for column in range(kernel):
-                        for channel in range(channels):
-                            patches[position, place] = images[image, top + row, left + column, channel]
-                            place += 1
+                    for place in range(run):
+                        patches[position, row * run + place] = lines[image, top + row, left * channels + place]
                 position += 1
 
 
@@ -37,18 +35,16 @@ def image_to_patches(images, kernel, patches):
 def patches_to_image(patches, kernel, images):
     """Add every patch back to where it came from; `images` is set, shapes as in `image_to_patches`."""
     count, height, width, channels = images.shape
-    out_height, out_width = height - kernel + 1, width - kernel + 1
     images[:] = 0.0
+    lines = images.reshape(count, height, width * channels)
+    run = kernel * channels
     position = 0
     for image in range(count):
-        for top in range(out_height):
-            for left in range(out_width):
-                place = 0
+        for top in range(height - kernel + 1):
+            for left in range(width - kernel + 1):
                 for row in range(kernel):
-                    for column in range(kernel):
-                        for channel in range(channels):
-                            images[image, top + row, left + column, channel] += patches[position, place]
-                            place += 1
+                    for place in range(run):
+                        lines[image, top + row, left * channels + place] += patches[position, row * run + place]
                 position += 1
 
 

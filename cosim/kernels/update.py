@@ -4,26 +4,19 @@ import math
 
 import numpy as np
 
+from cosim.kernels.magnitude import largest_magnitude
 from device_models.kernels.compile import array, bernoulli, scalar, subkey
 from device_models.kernels.pulse import pulse_times
 
 # Sub-streams of one vector: trains of the input lines, trains of the output lines, cycle-to-cycle noise.
 INPUT_TRAINS, OUTPUT_TRAINS, CYCLE_NOISE = 0, 1, 2
 SLOTS_MAX = 63
+SLOTS_COUNTED = 64  # numbers set aside for each line
 # Relative error of float32 inputs and errors: a whole number of steps must not take one slot more because of it.
 ROUNDING = 1e-6
 
 # Order of the activity returned by `pulsed_update`.
 ACTIVITY = ("vectors", "slots", "input_pulses", "output_pulses", "coincidences", "cells_touched")
-
-
-@scalar
-def largest_magnitude(vector):
-    """Return the largest magnitude of a vector, 0 where it is empty."""
-    largest = 0.0
-    for value in vector:
-        largest = max(largest, abs(float(value)))
-    return largest
 
 
 @scalar
@@ -53,9 +46,9 @@ def draw_train(key, line, length, probability):
     """Return the pulses of one line as bits, and their number."""
     train = np.uint64(0)
     fired = 0
-    line_key = subkey(key, line)
+    first = line * SLOTS_COUNTED
     for slot in range(length):
-        if bernoulli(line_key, slot, probability):
+        if bernoulli(key, first + slot, probability):
             train |= np.uint64(1) << np.uint64(slot)
             fired += 1
     return train, fired
@@ -126,12 +119,15 @@ def pulsed_update(
     column_trains = np.zeros(columns, dtype=np.uint64)
     active_rows = np.zeros(rows, dtype=np.int64)
     active_columns = np.zeros(columns, dtype=np.int64)
+    largest_bits = np.zeros(1, dtype=np.int32)
+    largest = largest_bits.view(np.float32)
+    input_bits, error_bits = inputs.view(np.int32), errors.view(np.int32)
     activity[0] = vectors
     for vector in range(vectors):
-        error_max = largest_magnitude(errors[vector])
+        error_max = largest_magnitude(error_bits, vector, largest_bits, largest)
         if error_max == 0.0 or rate == 0.0:
             continue
-        input_max = largest_magnitude(inputs[vector])
+        input_max = largest_magnitude(input_bits, vector, largest_bits, largest)
         if input_max == 0.0:
             continue
         length, input_scale, error_scale = train_settings(
