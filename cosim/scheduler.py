@@ -144,7 +144,7 @@ class Scheduler:
     # The trace.
 
     def _record(self, floor: LayerFloorplan, step: Step, activity: Activity, times: float = 1) -> None:
-        """Write one operation, or `times` alike, with its activity to the trace."""
+        """Write what one mini-batch did, or `times` mini-batches alike, with its activity to the trace."""
         kind, tile, counts = self._counted(floor, step, activity, times)
         converts = floor.tiles > 0 and counts[operations.INDEX["adc_conversions"]] > 0
         bits = (self.hardware.dac_bits, self.hardware.adc_bits) if converts else (0, 0)
@@ -162,7 +162,11 @@ class Scheduler:
                 forward = isinstance(step, Forward)
                 kind = "forward" if forward else "backward"
                 if not floor.tiles:
-                    return kind, "digital", operations.digital_matrix_counts(floor, vectors, update=False)
+                    return (
+                        kind,
+                        "digital",
+                        operations.digital_matrix_counts(floor, vectors, mini_batches=times, update=False),
+                    )
                 tiles = self._read_tiles
                 return kind, "all", operations.read_counts(floor, activity, tiles=tiles, forward=forward)
             case Update(), PulseActivity():
@@ -173,12 +177,16 @@ class Scheduler:
                 counts = operations.transfer_counts(floor, activity, reads=reads, buffered=buffered)
                 return "transfer", f"{step.source}>{step.target}", counts
             case Accumulate(), _:
-                return "update", "buffer", operations.outer_product_counts(floor, vectors)
+                return "update", "buffer", operations.outer_product_counts(floor, vectors, mini_batches=times)
             case WriteBuffer(), PulseActivity():
                 counts = operations.buffer_write_counts(floor, activity, writes=times)
                 return "transfer", f"buffer>{step.target}", counts
             case _:
-                return "update", "digital", operations.digital_matrix_counts(floor, vectors, update=True)
+                return (
+                    "update",
+                    "digital",
+                    operations.digital_matrix_counts(floor, vectors, mini_batches=times, update=True),
+                )
 
     def _record_program(self, floor: LayerFloorplan, *, pulses: float, cells: float) -> None:
         counts = operations.program_counts(floor, pulses=pulses, cells=cells)

@@ -210,10 +210,11 @@ def transfer_counts(plan: LayerFloorplan, write: PulseActivity, *, reads: float,
     )
 
 
-def outer_product_counts(plan: LayerFloorplan, vectors: float) -> FloatArray:
+def outer_product_counts(plan: LayerFloorplan, vectors: float, *, mini_batches: float) -> FloatArray:
     """Return the digital work of adding `vectors` scaled outer products to a digital matrix.
 
-    Per vector 2 operations per element and one (the rate) per error (Rasch et al. 2024, Table 1: 2D² + D).
+    Per vector 2 operations per element and one (the rate) per error (Rasch et al. 2024, Table 1: 2D² + D). The
+    vectors of a mini-batch are stored, so the matrix is read and written once per mini-batch.
     """
     cells = plan.shape.cells
     lengths = plan.vector_lengths
@@ -222,7 +223,7 @@ def outer_product_counts(plan: LayerFloorplan, vectors: float) -> FloatArray:
         digital_operations=vectors * plan.conventions.outer_product_vectors * lengths[1],
         buffer_operations=2 * vectors * cells,
         register_bytes=vectors * sum(lengths) * plan.conventions.vector_bytes,
-        sram_bytes=2 * vectors * cells * plan.conventions.buffer_bytes,
+        sram_bytes=2 * mini_batches * cells * plan.conventions.buffer_bytes,
     )
 
 
@@ -238,14 +239,17 @@ def buffer_write_counts(plan: LayerFloorplan, write: PulseActivity, *, writes: f
     )
 
 
-def digital_matrix_counts(plan: LayerFloorplan, vectors: float, *, update: bool) -> FloatArray:
-    """Return the work of a digital matrix-vector product, or of a digital rank-1 update, of `vectors` vectors."""
+def digital_matrix_counts(plan: LayerFloorplan, vectors: float, *, mini_batches: float, update: bool) -> FloatArray:
+    """Return the work of digital matrix-vector products, or of digital rank-1 updates, of `vectors` vectors.
+
+    The matrix passes from memory (and back, in an update) once per mini-batch.
+    """
     cells = plan.shape.cells
     return counts(
         performed=vectors,
         buffer_operations=2 * vectors * cells,
         register_bytes=vectors * (plan.shape.inputs + plan.shape.outputs) * plan.conventions.vector_bytes,
-        sram_bytes=(2 if update else 1) * vectors * cells * plan.conventions.buffer_bytes,
+        sram_bytes=(2 if update else 1) * mini_batches * cells * plan.conventions.buffer_bytes,
     )
 
 

@@ -162,14 +162,14 @@ def test_transfer_counts_do_not_depend_on_sharing_of_converters():
 
 
 def test_outer_products_read_and_write_the_whole_digital_matrix():
-    assert named(operations.outer_product_counts(plan(), 3)) == {
+    assert named(operations.outer_product_counts(plan(), 3, mini_batches=2)) == {
         "performed": 3,
         "digital_operations": 6,  # the rate, once per output
         "buffer_operations": 36,  # 2 per element of 2 x 3
         "register_bytes": 15,
-        "sram_bytes": 144,  # 3 x 6 elements read and written, 4 bytes each
+        "sram_bytes": 96,  # 6 elements read and written, 4 bytes each, in two mini-batches
     }
-    twice = operations.outer_product_counts(plan(outer_product_vectors=2), 3)
+    twice = operations.outer_product_counts(plan(outer_product_vectors=2), 3, mini_batches=2)
     assert named(twice)["digital_operations"] == 12
 
 
@@ -196,13 +196,14 @@ def test_buffer_write_pulses_only_the_arrays_that_hold_the_row():
 
 
 def test_digital_matrix_products_and_updates():
-    assert named(operations.digital_matrix_counts(plan(tiles=0), 2, update=False)) == {
-        "performed": 2,
-        "buffer_operations": 24,
-        "register_bytes": 10,
-        "sram_bytes": 48,
+    assert named(operations.digital_matrix_counts(plan(tiles=0), 4, mini_batches=2, update=False)) == {
+        "performed": 4,
+        "buffer_operations": 48,
+        "register_bytes": 20,
+        "sram_bytes": 48,  # 6 elements of 4 bytes, in two mini-batches
     }
-    assert named(operations.digital_matrix_counts(plan(tiles=0), 2, update=True))["sram_bytes"] == 96
+    updated = operations.digital_matrix_counts(plan(tiles=0), 4, mini_batches=2, update=True)
+    assert named(updated)["sram_bytes"] == 96
 
 
 def test_neurons_do_five_operations_per_output():
@@ -237,7 +238,10 @@ def test_counts_of_many_are_the_sum_of_counts_of_one(factor, shared_by_tiles):
     reads = scaled(READS, factor)
     pairs = [
         (operations.update_counts(floor, PULSES), operations.update_counts(floor, more)),
-        (operations.outer_product_counts(floor, 1), operations.outer_product_counts(floor, factor)),
+        (
+            operations.outer_product_counts(floor, 1, mini_batches=1),
+            operations.outer_product_counts(floor, factor, mini_batches=factor),
+        ),
         (operations.neuron_counts(floor, 1), operations.neuron_counts(floor, factor)),
         *(
             (
@@ -255,8 +259,8 @@ def test_counts_of_many_are_the_sum_of_counts_of_one(factor, shared_by_tiles):
         ),
         *(
             (
-                operations.digital_matrix_counts(floor, 1, update=update),
-                operations.digital_matrix_counts(floor, factor, update=update),
+                operations.digital_matrix_counts(floor, 1, mini_batches=1, update=update),
+                operations.digital_matrix_counts(floor, factor, mini_batches=factor, update=update),
             )
             for update in (True, False)
         ),
