@@ -49,7 +49,8 @@ def explain_study(study: Study) -> str:
         " 4  cosim/layers.py: images become vectors, layer after layer",
         *(f"      {_vectors(floor, training['batch_size'])}" for floor, _ in plans),
         " 5  cosim/tile_group.py: one weight, "
-        f"{len(scheduler.algorithm.significances)} tiles of significance {_numbers(scheduler.algorithm.significances)}",
+        f"{_many(len(scheduler.algorithm.significances), 'tile')} "
+        f"of significance {_numbers(scheduler.algorithm.significances)}",
         " 6  cosim/tile.py, cosim/periphery.py: "
         f"DAC {point.hardware.dac_bits} bits, ADC {point.hardware.adc_bits} bits, "
         f"converter errors {'off' if point.ideal_io else 'on'}; "
@@ -89,6 +90,10 @@ def _describe_step(step: Step) -> str:
             return f"digital update (rate {step.rate:g})"
 
 
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def _numbers(values: tuple[float, ...]) -> str:
     return ", ".join(f"{value:g}" for value in values) or "none (digital)"
 
@@ -102,7 +107,8 @@ def _arrays(floor: LayerFloorplan) -> str:
     inputs, outputs = floor.sides(forward=True)
     blocks = inputs.blocks * outputs.blocks
     return (
-        f"{floor.shape.name}: {blocks} arrays per tile, {inputs.blocks - 1} partial sums per output, "
+        f"{floor.shape.name}: {_many(blocks, 'array')} per tile, "
+        f"{_many(inputs.blocks - 1, 'addition')} of partial sums per output, "
         f"{floor.adc_rounds(True)} conversions in turn per read"
     )
 

@@ -66,7 +66,12 @@ class Scheduler:
     def set_learning_rate(self, learning_rate: float) -> None:
         """Ask the algorithm for the plan of every layer at this learning rate."""
         self._learning_rate = learning_rate
-        self.plans = [self.algorithm.plan(floor.shape, learning_rate) for floor in self.floorplans]
+        self.plans = [self._plan(floor.shape, learning_rate) for floor in self.floorplans]
+
+    def _plan(self, shape: MatrixShape, learning_rate: float) -> Plan:
+        """Return the plan of one layer; the first one passes no error on."""
+        steps = self.algorithm.plan(shape, learning_rate)
+        return [step for step in steps if shape.backward or not isinstance(step, Backward)]
 
     # One training step.
 
@@ -214,8 +219,6 @@ class Scheduler:
                 pulses = expected_program_pulses(floor.shape, dw_min * scale)
                 self._record_program(floor, pulses=pulses, cells=floor.shape.cells)
             for step in plan:
-                if isinstance(step, Backward) and not floor.shape.backward:
-                    continue
                 times = mini_batches // step.every
                 if times:
                     activity = self._assumed(floor, step, samples * floor.shape.positions, times)

@@ -81,7 +81,7 @@ def test_each_hop_shows_the_numbers_of_the_study() -> None:
     assert "3 tiles of significance 0.5, 0.125, 0.03125" in found[5]
     for part in ("DAC 6 bits", "ADC 7 bits", "errors on", "arrays of 32 x 16"):
         assert part in found[6]
-    assert "dense1: 4 arrays per tile, 1 partial sums per output" in found[6]
+    assert "dense1: 4 arrays per tile, 1 addition of partial sums per output" in found[6]
     assert "soft_bounds, 12 states, cycle-to-cycle noise 0.25" in found[7]
     assert "sar_45nm" in found[9]
 
@@ -120,9 +120,10 @@ def test_plan_of_every_algorithm_is_described_step_by_step(algorithm: str) -> No
     scheduler = make_scheduler(point)
     scheduler.set_learning_rate(0.05)
 
-    for plan in scheduler.plans:
+    for floor, plan in zip(scheduler.floorplans, scheduler.plans, strict=True):
         words = describe_plan(plan)
-        assert words.startswith("forward, backward, ")
+        assert words.startswith("forward, backward, " if floor.shape.backward else "forward, ")
+        assert floor.shape.backward or "backward" not in words
         assert "None" not in words
 
 
