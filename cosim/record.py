@@ -107,8 +107,13 @@ class Record:
         """Return the run_ids whose rows are complete."""
         return {row[0] for row in _rows(self.folder / "results.csv")}
 
-    def open(self, study: Study) -> None:
+    def open(self, study: Study) -> bool:
         """Make the folder ready for a study; rows that are there stay.
+
+        Returns
+        -------
+        bool
+            Whether the folder held another study, or none, before.
 
         Raises
         ------
@@ -125,7 +130,7 @@ class Record:
             whole = self._whole()
             for name, header in headers.items():
                 self._keep(name, header, whole)
-            self._write_study(study)
+            return self._write_study(study)
 
     def refuse_other_schema(self, study: Study) -> None:
         """Refuse a folder whose tables have other columns than this study would write.
@@ -241,12 +246,16 @@ class Record:
         if len(kept) < len(rows) or not path.read_bytes().endswith(b"\n"):
             _replace(path, _text([header, *kept]))
 
-    def _write_study(self, study: Study) -> None:
+    def _write_study(self, study: Study) -> bool:
+        """Write study.toml, keeping an earlier one under a number; return whether it was another one, or none."""
         text, path = _study_text(_with_moved_paths(study, self.folder)), self.folder / "study.toml"
-        if path.exists() and path.read_bytes() != text.encode():
+        if path.exists():
+            if path.read_bytes() == text.encode():
+                return False
             earlier = len(list(self.folder.glob("study-*.toml"))) + 1
             os.replace(path, self.folder / f"study-{earlier}.toml")
         _replace(path, text)
+        return True
 
 
 LIMITS = (

@@ -73,27 +73,28 @@ def run(
     _check_data(checked)
     record.refuse_other_schema(checked)
     with record.locked():
-        record.open(checked)
-        trained = _train_unfinished(checked, record, workers, dask, progress)
-        record.write_summary(checked)
-        if page and (trained or not (record.folder / "index.html").exists()):
+        changed = record.open(checked)
+        finished = record.finished()
+        todo = [point for point in checked.points if point.run_id not in finished]
+        if changed or todo:
+            record.write_summary(checked)
+        _train(todo, record, checked, _Meter(checked, finished, progress), workers=workers, dask=dask)
+        if todo:
+            record.write_summary(checked)
+        if page and (changed or todo or not (record.folder / "index.html").exists()):
             from cosim.reporting.page import write_page
 
             write_page(record.folder)
     return record
 
 
-def _train_unfinished(study: Study, record: Record, workers: int, dask: str | None, progress: Progress | None) -> int:
-    """Train the points that are not finished, add their rows as they come, and return how many there were."""
-    record.write_summary(study)
-    finished = record.finished()
-    todo = {point.run_id: point for point in study.points if point.run_id not in finished}
-    meter = _Meter(study, finished, progress)
-    outcomes = train_points(list(todo.values()), record.checkpoint, meter, workers=workers, dask=dask)
+def _train(todo: list[Point], record: Record, study: Study, meter: _Meter, *, workers: int, dask: str | None) -> None:
+    """Train points, and add their rows as they come."""
+    points = {point.run_id: point for point in todo}
+    outcomes = train_points(todo, record.checkpoint, meter, workers=workers, dask=dask)
     with closing(outcomes):
         for outcome in outcomes:
-            record.append(outcome, todo[outcome.run_id], study.swept_keys)
-    return len(todo)
+            record.append(outcome, points[outcome.run_id], study.swept_keys)
 
 
 def price(study: str | os.PathLike[str] | Mapping[str, Any] | Study) -> pd.DataFrame:
