@@ -23,41 +23,7 @@ import tomli_w
 from cosim import __version__
 from cosim.config import ConfigError, Point, Study, lookup
 from cosim.experiment import Outcome
-from cost_model.bill import COLUMNS as BILL_COLUMNS
-from cost_model.operations import COUNTS
-
-RESULT_COLUMNS = (
-    "run_id",
-    "seed",
-    "algorithm",
-    "tiles",
-    "states",
-    "device",
-    "network",
-    "data",
-    "epochs",
-    "train_loss",
-    "test_loss",
-    "test_accuracy",
-    "energy_per_sample_j",
-    "latency_per_sample_s",
-    "area_m2",
-    "digital_storage_byte",
-    "seconds",
-)
-HISTORY_COLUMNS = (
-    "run_id",
-    "epoch",
-    "samples",
-    "learning_rate",
-    "train_loss",
-    "test_loss",
-    "test_accuracy",
-    "seconds",
-)
-# Columns of the bill, and the results that they add up to.
-TOTALS = {"energy_j": "energy_per_sample_j", "latency_s": "latency_per_sample_s", "area_m2": "area_m2"}
-TRACE_COLUMNS = ("run_id", "layer", "tile", "operation", *COUNTS, "dac_bits", "adc_bits")
+from cosim.tables import BILL_COLUMNS, HISTORY_COLUMNS, RESULT_COLUMNS, TOTALS, TRACE_COLUMNS
 
 
 class Record:
@@ -150,7 +116,7 @@ class Record:
         trace = [identity | row for row in _records(outcome.trace)]
         with _writing(self.folder):
             self._append("history.csv", outcome.history, HISTORY_COLUMNS)
-            self._append("bill.csv", bill, ("run_id", *BILL_COLUMNS))
+            self._append("bill.csv", bill, BILL_COLUMNS)
             self._append("trace.csv", trace, TRACE_COLUMNS)
             swept = {key: lookup(point.resolved, key) for key in _extra(swept_keys)}
             row = outcome.results | swept | {"version": __version__, "commit": source_commit()}
@@ -210,7 +176,7 @@ class Record:
         return {
             "results.csv": (*RESULT_COLUMNS, *swept, "version", "commit"),
             "history.csv": HISTORY_COLUMNS,
-            "bill.csv": ("run_id", *BILL_COLUMNS),
+            "bill.csv": BILL_COLUMNS,
             "trace.csv": TRACE_COLUMNS,
         }
 
@@ -225,7 +191,7 @@ class Record:
         """Return the run_ids whose history has every epoch and whose bill adds up to their result."""
         epochs = Counter(row[0] for row in _rows(self.folder / "history.csv"))
         traced = {row[0] for row in _rows(self.folder / "trace.csv")}
-        columns = [1 + BILL_COLUMNS.index(name) for name in TOTALS]
+        columns = [BILL_COLUMNS.index(name) for name in TOTALS]
         billed: dict[str, list[float]] = defaultdict(lambda: [0.0] * len(columns))
         for row in _rows(self.folder / "bill.csv"):
             billed[row[0]] = [total + _number(row, place) for total, place in zip(billed[row[0]], columns, strict=True)]

@@ -8,18 +8,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from cosim.reporting.labels import add_labels
+from cosim.tables import IDENTITY, OUTCOMES, RESULT_COLUMNS
 
-IDENTITY = ("algorithm", "tiles", "states", "device", "network", "data", "epochs")
-OUTCOMES = (
-    "train_loss",
-    "test_loss",
-    "test_accuracy",
-    "energy_per_sample_j",
-    "latency_per_sample_s",
-    "area_m2",
-    "digital_storage_byte",
-)
-NOT_SWEPT = frozenset((*IDENTITY, *OUTCOMES, "run_id", "seed", "seconds", "version", "commit", "configuration"))
+NOT_SWEPT = frozenset((*RESULT_COLUMNS, "version", "commit", "configuration"))
 # Swept keys that a fixed column already tells, resolved: a sweep over states says nothing of a digital row.
 TOLD_BY_COLUMN = frozenset(
     (

@@ -12,33 +12,13 @@ import pandas as pd
 
 from cosim.reporting.configurations import assign_configurations
 from cosim.reporting.labels import design_names
+from cosim.tables import OUTCOMES, RESULT_COLUMNS
 
-RESULT_NUMBERS = (
-    "train_loss",
-    "test_loss",
-    "test_accuracy",
-    "energy_per_sample_j",
-    "latency_per_sample_s",
-    "area_m2",
-    "digital_storage_byte",
-    "seconds",
-)
-RESULT_COLUMNS = (
-    "run_id",
-    "seed",
-    "algorithm",
-    "tiles",
-    "states",
-    "device",
-    "network",
-    "data",
-    "epochs",
-    *RESULT_NUMBERS,
-)
+RESULT_NUMBERS = (*OUTCOMES, "seconds")
 HISTORY_NUMBERS = ("epoch", "samples", "test_accuracy")
-HISTORY_COLUMNS = ("run_id", *HISTORY_NUMBERS)
+HISTORY_NEEDED = ("run_id", *HISTORY_NUMBERS)
 BILL_NUMBERS = ("energy_j", "latency_s", "area_m2")
-BILL_COLUMNS = ("run_id", "operation", "component", *BILL_NUMBERS, "source")
+BILL_NEEDED = ("run_id", "operation", "component", *BILL_NUMBERS, "source")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +81,8 @@ def load_run(folder: Path) -> RunFrames:
     frames = RunFrames(
         folder=folder,
         results=_read(folder / "results.csv", RESULT_COLUMNS, RESULT_NUMBERS),
-        history=_read(folder / "history.csv", HISTORY_COLUMNS, HISTORY_NUMBERS),
-        bill=_read(folder / "bill.csv", BILL_COLUMNS, BILL_NUMBERS),
+        history=_read(folder / "history.csv", HISTORY_NEEDED, HISTORY_NUMBERS),
+        bill=_read(folder / "bill.csv", BILL_NEEDED, BILL_NUMBERS),
         study=_read_text(folder / "study.toml"),
         summary=_read_summary(folder / "summary.json"),
     )

@@ -13,8 +13,9 @@ import pytest
 
 import cosim
 from cosim.config import ConfigError, load_study, make_study
-from cosim.record import HISTORY_COLUMNS, RESULT_COLUMNS, TRACE_COLUMNS, Record
+from cosim.record import Record
 from cosim.study import run
+from cosim.tables import HISTORY_COLUMNS, RESULT_COLUMNS, TRACE_COLUMNS
 from cost_model.bill import COLUMNS as BILL_COLUMNS
 from cost_model.operations import COUNTS
 
