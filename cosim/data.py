@@ -12,12 +12,13 @@ import os
 import stat
 import zlib
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from device_models.names import unknown_name
 
 __all__ = ["SHAPES", "Data", "DataError", "DataRow", "DataShape", "list_data", "load_data"]
 
@@ -261,9 +262,7 @@ def _find_shape(name: str) -> DataShape:
     """Return the shape of a data set or name the nearest known one."""
     if name in SHAPES:
         return SHAPES[name]
-    nearest = get_close_matches(name, SHAPES, n=1)
-    hint = f'nearest: "{nearest[0]}"; ' if nearest else ""
-    raise DataError(f'data.name = "{name}" is unknown; {hint}known: {", ".join(SHAPES)}')
+    raise DataError(f"data.name = {name!r} {unknown_name(name, SHAPES)}")
 
 
 def _check_count(key: str, wanted: int | None, available: int, name: str) -> int:

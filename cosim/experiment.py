@@ -64,7 +64,7 @@ def make_scheduler(point: Point) -> Scheduler:
     return Scheduler(point.algorithm(), point.hardware, [spec.shape for spec in point.layers])
 
 
-def make_bill(point: Point, scheduler: Scheduler, samples: int) -> Bill:
+def bill_of(point: Point, scheduler: Scheduler, samples: int) -> Bill:
     """Price what the scheduler has recorded, per training sample."""
     algorithm = scheduler.algorithm
     storage = algorithm.storage(point.resolved["training"]["batch_size"])
@@ -85,7 +85,7 @@ def price_point(point: Point) -> tuple[Bill, Scheduler]:
     batches = math.ceil(point.train_samples / training["batch_size"])
     samples = point.train_samples * training["epochs"]
     scheduler.assume_training(samples=samples, mini_batches=batches * training["epochs"], dw_min=point.device.dw_min)
-    return make_bill(point, scheduler, samples), scheduler
+    return bill_of(point, scheduler, samples), scheduler
 
 
 def identity(point: Point) -> dict[str, Any]:
@@ -184,7 +184,7 @@ class Training:
 
     def outcome(self) -> Outcome:
         """Return what the finished training leaves."""
-        bill = make_bill(self.point, self.scheduler, len(self.train_images) * self.epochs_done)
+        bill = bill_of(self.point, self.scheduler, len(self.train_images) * self.epochs_done)
         last = self.history[-1]
         results = identity(self.point) | {
             "train_loss": last["train_loss"],

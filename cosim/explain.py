@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.table import Table
 
 from cosim.algorithms import ALGORITHMS
-from cosim.config import Point, Study
+from cosim.config import Point, Study, lookup
 from cosim.data import list_data
 from cosim.experiment import make_scheduler
 from cosim.network import NETWORKS
@@ -138,8 +138,6 @@ def price_report(study: Study, bill: pd.DataFrame, points: list[tuple[Point, flo
 
 
 def _swept(point: Point, key: str) -> object:
-    from cosim.config import lookup
-
     value = lookup(point.resolved, key)
     return "" if value is None else value
 

@@ -105,7 +105,7 @@ class Scheduler:
             layer.matrix.set_weights(weight)
             layer.bias[:] = bias
             if floor.tiles:
-                carrier = max(layer.matrix.tiles, key=lambda tile: float(np.abs(tile.weights).sum()))
+                carrier = layer.matrix.tiles[layer.matrix.carrier]
                 needed = np.ceil(np.abs(carrier.weights) / carrier.device.dw_min)
                 self._record_program(floor, pulses=float(needed.sum()), cells=float(np.count_nonzero(needed)))
 

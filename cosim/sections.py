@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -11,8 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from cosim.algorithms import ALGORITHMS, Parameters
 from cosim.data import SHAPES
 from cosim.network import NETWORKS
-from cost_model.hardware import list_hardware
-from device_models.presets import list_devices
+from device_models.names import unknown_name
 
 # Far above anything that can be built or trained, far below where arithmetic overflows.
 COUNT_MAX, NUMBER_MAX, STATES_MAX = 10**9, 1e6, 10**6
@@ -153,16 +151,12 @@ def check_sections(tree: Mapping[str, Any], where: str) -> tuple[PointSection, P
         raise ConfigError(_explain(error, where, "algorithm.")) from None
     _known_name("data.name", section.data.name, list(SHAPES), where)
     _known_name("network.name", section.network.name, list(NETWORKS), where)
-    _known_name("device.preset", section.device.preset, list_devices(), where)
-    _known_name("hardware.preset", section.hardware.preset, list_hardware(), where)
     return section, algorithm
 
 
-def _known_name(key: str, name: str, known: list[str], where: str) -> None:
+def _known_name(key: str, name: str, known: Iterable[str], where: str) -> None:
     if name not in known:
-        raise ConfigError(
-            f"{where}: {key} = {shown(name)} is unknown{_nearest(name, known)}; known: {', '.join(known)}"
-        )
+        raise ConfigError(f"{where}: {key} = {shown(name)} {unknown_name(name, known)}")
 
 
 def shown(value: Any) -> str:
@@ -171,20 +165,13 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
 
 
-def _nearest(name: str, known: list[str]) -> str:
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"; nearest: {nearest[0]!r}" if nearest else ""
-
-
 def _refuse_unknown_keys(tree: Mapping[str, Any], model: type[BaseModel], where: str, prefix: str) -> None:
     fields = {field.alias or name: field for name, field in model.model_fields.items()}
     for key, value in tree.items():
         if key not in fields:
             known = [*fields, "sweep"] if not prefix else list(fields)
-            raise ConfigError(
-                f"{where}: key {prefix + key!r} is unknown{_nearest(key, known)}; "
-                f"known keys of {'the study' if not prefix else prefix.rstrip('.')}: {', '.join(known)}"
-            )
+            heading = f"known keys of {prefix.rstrip('.') or 'the study'}"
+            raise ConfigError(f"{where}: key {prefix + key!r} {unknown_name(key, known, heading)}")
         child = _section_model(key, value, fields[key].annotation, where) if isinstance(value, dict) else None
         if child is not None:
             _refuse_unknown_keys(value, child, where, f"{prefix}{key}.")

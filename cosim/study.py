@@ -70,8 +70,9 @@ def run(
     if workers < 1:
         raise ValueError(f"workers = {workers} is not allowed; at least 1")
     record = Record(Path(out) if out is not None else Path("runs") / name)
-    _check_data(checked)
     record.refuse_other_schema(checked)
+    finished = record.finished()
+    _check_data([point for point in checked.points if point.run_id not in finished])
     with record.locked():
         changed = record.open(checked)
         finished = record.finished()
@@ -142,10 +143,10 @@ class _Meter:
             self._progress(sum(self._done.values()), sum(self._epochs.values()))
 
 
-def _check_data(study: Study) -> None:
-    """Read every data set of the study once, so that bad data is refused before anything is written."""
+def _check_data(points: list[Point]) -> None:
+    """Read every data set of these points once, so that bad data is refused before anything is written."""
     from cosim.data import load_data
 
-    wanted = {(point.resolved["data"]["name"], point.data_path) for point in study.points}
+    wanted = {(point.resolved["data"]["name"], point.data_path) for point in points}
     for name, path in sorted(wanted, key=str):
         load_data(name, path, seed=0)

@@ -94,9 +94,9 @@ class TileGroup:
         return view
 
     @property
-    def read_tiles(self) -> int:
-        """Number of tiles that are read together."""
-        return sum(value != 0 for value in self.significances)
+    def carrier(self) -> int:
+        """The coarsest tile that is read: it alone holds the initial weights."""
+        return next(place for place, value in enumerate(self.nominal_significances) if value)
 
     def recombine(self) -> None:
         """Rebuild the composite weight from the tiles; incremental changes leave rounding errors of float32."""
@@ -107,10 +107,9 @@ class TileGroup:
         self._composite[:] = total
 
     def set_weights(self, weights: npt.ArrayLike) -> None:
-        """Program the coarsest tile that is read with weights / significance, the others with zero."""
-        carrier = next(place for place, value in enumerate(self.nominal_significances) if value)
+        """Program the carrier with weights / significance, the other tiles with zero."""
         for place, tile in enumerate(self.tiles):
-            scale = 1 / self.nominal_significances[carrier] if place == carrier else 0.0
+            scale = 1 / self.nominal_significances[place] if place == self.carrier else 0.0
             tile.set_weights(np.asarray(weights) * scale)
         self.recombine()
 

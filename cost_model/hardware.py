@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 
 from circuits.calibration import Calibration, load_calibration
 from cost_model.floorplan import Conventions, LayerFloorplan, MatrixShape
+from device_models.names import unknown_name
 from device_models.quantity import Quantity, quantity_from_table
 
 PRESETS = files("cost_model") / "presets"
@@ -39,9 +39,7 @@ def hardware_preset(name: str) -> Mapping[str, Any]:
     """
     known = list_hardware()
     if name not in known:
-        nearest = difflib.get_close_matches(name, known, n=1)
-        hint = f"; nearest: {nearest[0]!r}" if nearest else ""
-        raise HardwareError(f"hardware.preset = {name!r} is unknown{hint}; known: {', '.join(known)}")
+        raise HardwareError(f"hardware.preset = {name!r} {unknown_name(name, known)}")
     return tomllib.loads((PRESETS / f"{name}.toml").read_text(encoding="utf-8"))
 
 
@@ -107,10 +105,7 @@ class Hardware:
             if name in FRACTIONS and not 0 <= number <= 1:
                 raise HardwareError(f"hardware.values.{name} = {number} is not allowed; it must be between 0 and 1")
             if name not in self.table["values"]:
-                nearest = difflib.get_close_matches(name, self.table["values"], n=1)
-                hint = f"; nearest: {nearest[0]!r}" if nearest else ""
-                known_names = ", ".join(self.table["values"])
-                raise HardwareError(f"hardware.values.{name} is unknown{hint}; known: {known_names}")
+                raise HardwareError(f"hardware.values.{name} {unknown_name(name, self.table['values'])}")
 
     @property
     def table(self) -> Mapping[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
@@ -10,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from device_models.names import unknown_name
 from device_models.parameters import FAMILIES, DeviceError, PulsedDevice
 from device_models.quantity import Quantity, quantity_from_table
 
@@ -32,9 +32,7 @@ def device_preset(name: str) -> tuple[str, str, Mapping[str, Quantity]]:
     """
     known = list_devices()
     if name not in known:
-        nearest = difflib.get_close_matches(name, known, n=1)
-        hint = f"; nearest: {nearest[0]!r}" if nearest else ""
-        raise DeviceError(f"device.preset = {name!r} is unknown{hint}; known: {', '.join(known)}")
+        raise DeviceError(f"device.preset = {name!r} {unknown_name(name, known)}")
     table: dict[str, Any] = tomllib.loads((PRESETS / f"{name}.toml").read_text(encoding="utf-8"))
     values = {key: quantity_from_table(entry, f"device {name}: {key}") for key, entry in table["values"].items()}
     return table["family"], table["summary"], values
@@ -62,9 +60,7 @@ def load_device(name: str, *, states: float | None = None, **overrides: float) -
     known = [field.name for field in fields(record)]
     for key in overrides:
         if key not in known:
-            nearest = difflib.get_close_matches(key, [*known, "states"], n=1)
-            hint = f"; nearest: {nearest[0]!r}" if nearest else ""
-            raise DeviceError(f"device.{key} is unknown{hint}; known: {', '.join(['states', *known])}")
+            raise DeviceError(f"device.{key} {unknown_name(key, ['states', *known])}")
     parameters = {key: quantity.value for key, quantity in values.items()} | overrides
     if states is not None:
         if states < 2:

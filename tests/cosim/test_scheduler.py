@@ -14,7 +14,7 @@ import cosim
 from cosim.algorithms import ALGORITHMS
 from cosim.config import make_study
 from cosim.data import SHAPES, Data, load_data
-from cosim.experiment import Training, make_bill, make_scheduler, price_point
+from cosim.experiment import Training, bill_of, make_scheduler, price_point
 from cosim.scheduler import Scheduler, expected_program_pulses
 from cost_model.floorplan import MatrixShape
 from cost_model.operations import COUNTS
@@ -155,7 +155,7 @@ def test_a_recorded_training_costs_what_the_training_cost(name):
     point = point_of(name)
     training = trained(point)
     samples = EPOCHS * 61
-    bill = make_bill(point, training.scheduler, samples)
+    bill = bill_of(point, training.scheduler, samples)
     text = training.scheduler.trace.to_frame().to_csv(index=False)
     again = price(
         Trace.from_frame(pd.read_csv(io.StringIO(text))),
@@ -173,7 +173,7 @@ def test_a_recorded_training_costs_what_the_training_cost(name):
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_lines_of_a_bill_without_activity_do_not_need_the_training(name):
     point = point_of(name)
-    real = make_bill(point, trained(point).scheduler, EPOCHS * 61)
+    real = bill_of(point, trained(point).scheduler, EPOCHS * 61)
     priced, _ = price_point(point)
     keys = ["layer", "tile", "operation", "component", "per"]
     both = real.lines.merge(priced.lines, on=keys, suffixes=("_run", "_priced"))

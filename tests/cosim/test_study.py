@@ -20,7 +20,7 @@ import cosim.study
 from cosim.algorithms import ALGORITHMS
 from cosim.config import ConfigError, make_study
 from cosim.data import DataError, load_data
-from cosim.experiment import Training, learning_rate_at, make_bill
+from cosim.experiment import Training, bill_of, learning_rate_at
 from cosim.record import Record
 from cosim.study import price, price_tables, run
 from cosim.workers import RunError
@@ -421,7 +421,7 @@ def test_training_goes_on_from_a_checkpoint_to_the_same_bits(tmp_path: Path, nam
     for key, value in expected.items():
         np.testing.assert_array_equal(found[key], value, err_msg=key)
     pd.testing.assert_frame_equal(third.scheduler.trace.to_frame(), straight.scheduler.trace.to_frame())
-    bills = [make_bill(point, training.scheduler, 300).lines for training in (third, straight)]
+    bills = [bill_of(point, training.scheduler, 300).lines for training in (third, straight)]
     pd.testing.assert_frame_equal(*bills, check_exact=True)
 
 
