@@ -211,7 +211,7 @@ def test_missing_digits_file_is_refused(tmp_path: Path) -> None:
 def test_unknown_name_is_refused_with_the_nearest() -> None:
     with pytest.raises(DataError, match=r"'fashion-mnist' is unknown; nearest: 'fashion_mnist'; known: "):
         load_data("fashion-mnist", None, seed=1)
-    with pytest.raises(DataError, match='"zzz" is unknown; known: digits, mnist, fashion_mnist'):
+    with pytest.raises(DataError, match="'zzz' is unknown; known: digits, mnist, fashion_mnist"):
         load_data("zzz", None, seed=1)
 
 
