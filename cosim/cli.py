@@ -32,6 +32,8 @@ StudyFile = Annotated[Path, typer.Argument(help="Study file (TOML).", show_defau
 OutFolder = Annotated[Path | None, typer.Option("--out", help="Folder of the results; runs/NAME where not given.")]
 Dask = Annotated[str | None, typer.Option("--dask", help="Address of a Dask scheduler whose workers train instead.")]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Processes; all cores where not given.")]
+FitFolder = Annotated[Path | None, typer.Option("--out", help="Folder of the results; runs/fit_NAME where not given.")]
+MEASUREMENT_HELP = "CSV with the columns pulse, direction (up, down), conductance_s and, for several, device."
 BAD_INPUT, FAILED = 2, 1
 
 
@@ -138,25 +140,89 @@ def report(folder: Annotated[Path, typer.Argument(help="Folder of a run.", show_
         _console().print(f"Page: {page}", soft_wrap=True)
 
 
+@app.command(epilog="Example: cosim fit measurement.csv --family soft_bounds --out runs/my_device")
+def fit(
+    measurement: Annotated[Path, typer.Argument(help=MEASUREMENT_HELP, show_default=False)],
+    family: Annotated[str, typer.Option("--family", help="Response family, for example soft_bounds.")],
+    out: FitFolder = None,
+    w_min: Annotated[float, typer.Option("--w-min", help="Weight of the lowest conductance.")] = -1.0,
+    w_max: Annotated[float, typer.Option("--w-max", help="Weight of the highest conductance.")] = 1.0,
+) -> None:
+    """Fit a device to a measured pulse response, with 95 % intervals; a study names it as device.preset."""
+    with _plain_errors():
+        from cosim.config import ConfigError
+        from cosim.reporting.fit import fit_table, read_frame, write_fit
+        from device_models.fitting import fit_device
+
+        try:
+            fitted = fit_device(read_frame(measurement), family, w_min=w_min, w_max=w_max)
+        except FileNotFoundError:
+            raise ConfigError(f"{measurement}: there is no such file") from None
+        except ValueError as error:
+            place = "" if str(measurement) in str(error) else f"{measurement}: "
+            raise ConfigError(f"{place}{error}") from None
+        folder = out if out is not None else Path("runs") / f"fit_{measurement.stem}"
+        preset = write_fit(fitted, folder, measurement.stem, measurement.name)
+        console = _console()
+        console.print(fit_table(fitted))
+        for warning in fitted.warnings:
+            console.print(f"Note: {warning}", soft_wrap=True, highlight=False, markup=False)
+        console.print(
+            f"Preset: {preset}; a study takes it as device.preset, by its path from the study file",
+            soft_wrap=True,
+            markup=False,
+        )
+
+
 @app.command(name="list")
-def list_known(kind: Annotated[Kind, typer.Argument(help="What to list.", show_default=False)]) -> None:
+def list_known(
+    kind: Annotated[Kind, typer.Argument(help="What to list.", show_default=False)],
+    file: Annotated[Path | None, typer.Argument(help="Picture of --plot.", show_default="devices.png")] = None,
+    plot: Annotated[bool, typer.Option("--plot", help="Draw the pulse response of every device (.png, .svg).")] = False,
+) -> None:
     """List the devices, algorithms, networks, hardware presets or data sets that a study can name."""
     with _plain_errors():
+        if plot or file is not None:
+            _plot_devices(kind, file or Path("devices.png"), plot)
+            return
         from cosim.explain import listing
 
         _console().print(listing(kind.value))
 
 
+def _plot_devices(kind: Kind, file: Path, plot: bool) -> None:
+    from cosim.config import ConfigError
+    from cosim.reporting.responses import write_responses
+    from device_models import list_devices
+
+    if not plot:
+        raise ConfigError(f"{str(file)!r} is given without --plot; to draw: cosim list devices --plot {file}")
+    if kind is not Kind.devices:
+        raise ConfigError(f"--plot draws devices; there is no picture of {kind.value}; see: cosim list devices --plot")
+    try:
+        written = write_responses(file, list_devices())
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    _console().print(f"Picture: {written}", soft_wrap=True, highlight=False, markup=False)
+
+
 def _run(study: Study, folder: Path, workers: int | None, dask: str | None = None) -> None:
+    from cosim.reporting.configurations import assign_configurations, summarise
     from cosim.reporting.table import results_table
+    from cosim.reporting.tiles import wind_up_lines
     from cosim.study import run as run_study
 
     with _progress_bar(study.title) as progress:
-        record = run_study(study, folder, workers=workers or os.cpu_count() or 1, dask=dask, progress=progress)
+        record = run_study(
+            study, folder, workers=workers or os.cpu_count() or 1, dask=dask, progress=progress, tell=_say
+        )
     shown = {point.run_id for point in study.points}
     results = record.results
+    results = assign_configurations(results[results["run_id"].isin(shown)])
     console = _console()
-    console.print(results_table(results[results["run_id"].isin(shown)]))
+    console.print(results_table(results))
+    for line in wind_up_lines(record.tiles, results, summarise(results)):
+        _say(line)
     console.print(f"Page: {record.folder / 'index.html'}", soft_wrap=True)
 
 
@@ -203,6 +269,11 @@ def _fail(message: str, code: int) -> None:
 def _tell(message: str) -> None:
     """Print one paragraph to stderr, whatever names and values it quotes."""
     typer.echo("cosim: " + message.replace("\r", " ").replace("\n", " "), err=True)
+
+
+def _say(line: str) -> None:
+    """Print one line beside the progress, without cutting it."""
+    _console().print(line, soft_wrap=True, highlight=False, markup=False)
 
 
 def _console() -> Console:

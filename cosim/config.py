@@ -7,14 +7,15 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from cosim.algorithms import ALGORITHMS, Algorithm, Parameters
 from cosim.data import SHAPES, DataShape
 from cosim.network import NETWORKS, LayerSpec, NetworkError
-from cosim.sections import STATES_MAX, ConfigError, DeviceSection, HardwareSection, PointSection, check_sections
+from cosim.periphery import BoundManagement, NoiseManagement
+from cosim.sections import STATES_MAX, ConfigError, HardwareSection, PointSection, check_sections
 from cosim.sweep import checked_axes, combinations, common_part, leaf_keys_of, lookup, with_values, without
 from cost_model.hardware import Hardware, HardwareError, hardware_preset
 from device_models.parameters import DeviceError, PulsedDevice
@@ -49,13 +50,31 @@ class Point:
         """Twelve hexadecimal digits that stand for everything that can change a result."""
         content = {key: value for key, value in self.resolved.items() if key not in ("title",)}
         content["data"] = {key: value for key, value in content["data"].items() if key != "path"}
+        content["device"] = content["device"] | {"preset": self.device_name, "family": self.device.family}
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def device_name(self) -> str:
+        """Name of the device's preset, or of its file without folder and ending."""
+        return Path(self.resolved["device"]["preset"]).name.removesuffix(".toml")
 
     @property
     def seed(self) -> int:
         """Seed of the run."""
         return int(self.resolved["seed"])
+
+    @property
+    def noise_management(self) -> NoiseManagement:
+        """How inputs of reads are scaled."""
+        name: NoiseManagement = self.resolved["hardware"]["noise_management"]
+        return name
+
+    @property
+    def bound_management(self) -> BoundManagement:
+        """What happens where outputs of reads clip."""
+        name: BoundManagement = self.resolved["hardware"]["bound_management"]
+        return name
 
     @property
     def train_samples(self) -> int:
@@ -195,7 +214,8 @@ def _resolve(section: PointSection, algorithm: Parameters, folder: Path) -> Poin
         sizes = [height * width * channels, 32, data.classes]
     layers = NETWORKS[section.network.name](data.image_shape, data.classes, sizes, section.network.activation)
     given = section.device.model_dump(exclude_none=True, exclude={"preset"})
-    device = load_device(section.device.preset, **given)
+    own_file = section.device.preset.endswith(".toml")
+    device = load_device(folder / section.device.preset if own_file else section.device.preset, **given)
     if device.states > STATES_MAX:
         raise ConfigError(f"device.dw_min = {device.dw_min:g} gives {device.states:g} states; at most {STATES_MAX}")
     hardware, ideal_io = _hardware(section.hardware)
@@ -204,7 +224,9 @@ def _resolve(section: PointSection, algorithm: Parameters, folder: Path) -> Poin
     resolved["algorithm"] = algorithm.model_dump(mode="json")
     resolved["data"]["train_samples"] = section.data.train_samples or data.train_samples
     resolved["data"]["test_samples"] = section.data.test_samples or data.test_samples
-    resolved["device"] |= {name: getattr(device, name) for name in DEVICE_PARAMETERS}
+    resolved["device"] |= {
+        name: list(value) if isinstance(value, tuple) else value for name, value in asdict(device).items()
+    }
     if section.device.states is not None:
         resolved["device"]["dw_min"] = None
     resolved["hardware"] = _resolved_hardware(section.hardware, hardware, ideal_io)
@@ -215,9 +237,6 @@ def _resolve(section: PointSection, algorithm: Parameters, folder: Path) -> Poin
 def _without_none(tree: dict[str, Any]) -> dict[str, Any]:
     items = ((key, _without_none(value) if isinstance(value, dict) else value) for key, value in tree.items())
     return {key: value for key, value in items if value is not None}
-
-
-DEVICE_PARAMETERS = [name for name in DeviceSection.model_fields if name not in ("preset", "states")]
 
 
 def _hardware(section: HardwareSection) -> tuple[Hardware, bool]:
@@ -247,6 +266,8 @@ def _resolved_hardware(section: HardwareSection, hardware: Hardware, ideal_io: b
         "preset": hardware.preset,
         "node_nm": hardware.node_nm,
         "ideal_io": ideal_io,
+        "noise_management": section.noise_management,
+        "bound_management": section.bound_management,
         "array_rows": hardware.array_rows,
         "array_cols": hardware.array_cols,
         "adc": {

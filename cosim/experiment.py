@@ -18,8 +18,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from cosim.config import Point
+from cosim.health import noise_level, verdict
 from cosim.scheduler import Scheduler
 from cost_model.bill import Bill
+from cost_model.operations import INDEX
 from cost_model.pricing import price
 
 if TYPE_CHECKING:  # the pricing path stays free of compiled kernels
@@ -44,6 +46,8 @@ class Outcome:
         Identity of the point.
     history
         One row per epoch.
+    tiles
+        One row per epoch, layer and tile: what it holds and what that means.
     trace
         Operations of the whole training, added up.
     bill
@@ -54,6 +58,7 @@ class Outcome:
 
     run_id: str
     history: list[dict[str, Any]]
+    tiles: list[dict[str, Any]]
     trace: pd.DataFrame
     bill: Bill
     results: dict[str, Any]
@@ -61,7 +66,7 @@ class Outcome:
 
 def make_scheduler(point: Point) -> Scheduler:
     """Return the scheduler of a point."""
-    return Scheduler(point.algorithm(), point.hardware, [spec.shape for spec in point.layers])
+    return Scheduler(point.algorithm(), point.hardware, [spec.shape for spec in point.layers], point.device)
 
 
 def bill_of(point: Point, scheduler: Scheduler, samples: int) -> Bill:
@@ -84,7 +89,7 @@ def price_point(point: Point) -> tuple[Bill, Scheduler]:
     scheduler = make_scheduler(point)
     batches = math.ceil(point.train_samples / training["batch_size"])
     samples = point.train_samples * training["epochs"]
-    scheduler.assume_training(samples=samples, mini_batches=batches * training["epochs"], dw_min=point.device.dw_min)
+    scheduler.assume_training(samples=samples, mini_batches=batches * training["epochs"])
     return bill_of(point, scheduler, samples), scheduler
 
 
@@ -98,7 +103,7 @@ def identity(point: Point) -> dict[str, Any]:
         "algorithm": algorithm.name,
         "tiles": tiles,
         "states": round(point.device.states, 6) if tiles else None,
-        "device": resolved["device"]["preset"] if tiles else None,
+        "device": point.device_name if tiles else None,
         "network": resolved["network"]["name"],
         "data": resolved["data"]["name"],
         "epochs": resolved["training"]["epochs"],
@@ -128,8 +133,14 @@ class Training:
     def __init__(self, point: Point, data: Data) -> None:
         self.point, self.data = point, data
         self.scheduler = make_scheduler(point)
+        training = point.resolved["training"]
+        self.scheduler.total_mini_batches = training["epochs"] * math.ceil(
+            len(data.train_images) / training["batch_size"]
+        )
         self.network = make_network(point, self.scheduler)
         self.history: list[dict[str, Any]] = []
+        self.tiles: list[dict[str, Any]] = []
+        self._pulsed: dict[tuple[str, str], float] = {}
         self.seconds = 0.0
         self.train_images = data.train_images.reshape(len(data.train_images), -1)
         self.test_images = data.test_images.reshape(len(data.test_images), -1)
@@ -167,7 +178,43 @@ class Training:
                 "seconds": self.seconds,
             }
         )
+        self.tiles += self._tile_rows(epoch + 1, math.ceil(len(order) / batch))
         return self.history[-1]
+
+    def _tile_rows(self, epoch: int, mini_batches: int) -> list[dict[str, Any]]:
+        """Return what every tile holds after an epoch, and how often it was pulsed by updates in it."""
+        rows: list[dict[str, Any]] = []
+        device = self.point.device
+        noise = noise_level(device)
+        pulsed = self._coincidences()
+        for layer in self.network.layers:
+            for number, tile in enumerate(getattr(layer.matrix, "tiles", ())):
+                address = (layer.name, str(number))
+                hits = pulsed.get(address, 0.0) - self._pulsed.get(address, 0.0)
+                magnitude = float(np.abs(tile.weights).mean()) / device.w_max
+                rows.append(
+                    {
+                        "run_id": self.point.run_id,
+                        "epoch": epoch,
+                        "layer": layer.name,
+                        "tile": number,
+                        "significance": layer.matrix.nominal_significances[number],
+                        "mean_abs_weight": magnitude,
+                        "coincidences_per_mini_batch": hits / layer.spec.shape.cells / mini_batches,
+                        "verdict": verdict(magnitude, noise),
+                    }
+                )
+        self._pulsed = pulsed
+        return rows
+
+    def _coincidences(self) -> dict[tuple[str, str], float]:
+        """Return the device pulses of updates so far, by layer and tile."""
+        rows = self.scheduler.trace.rows()
+        return {
+            (layer, tile): float(counts[INDEX["coincidences"]])
+            for (layer, tile, kind), counts in rows
+            if kind == "update"
+        }
 
     def evaluate(self) -> tuple[float, float]:
         """Return loss and accuracy on the test images, read through the same periphery; evaluation is not priced."""
@@ -196,13 +243,14 @@ class Training:
             "digital_storage_byte": int(bill.digital_storage_byte),
             "seconds": self.seconds,
         }
-        return Outcome(self.point.run_id, self.history, self.scheduler.trace.to_frame(), bill, results)
+        return Outcome(self.point.run_id, self.history, self.tiles, self.scheduler.trace.to_frame(), bill, results)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint; a reader sees the old one or the new one, never a part."""
         state: State = {
             "mini_batches": np.array(self.scheduler.mini_batches),
             "history": np.array(json.dumps(self.history)),
+            "tiles": np.array(json.dumps(self.tiles)),
             "seconds": np.array(self.seconds),
         }
         for prefix, part in self._parts().items():
@@ -225,10 +273,12 @@ class Training:
     def _restore(self, state: State) -> None:
         self.scheduler.mini_batches = int(state["mini_batches"])
         self.history = json.loads(str(state["history"]))
+        self.tiles = json.loads(str(state["tiles"]))
         self.seconds = float(state["seconds"])
         for prefix, part in self._parts().items():
             own = {name.split(":", 1)[1]: value for name, value in state.items() if name.startswith(f"{prefix}:")}
             part.restore(own)
+        self._pulsed = self._coincidences()
 
     def _parts(self) -> dict[str, Any]:
         return {
@@ -245,7 +295,12 @@ def make_network(point: Point, scheduler: Scheduler) -> Network:
     from cosim.periphery import Periphery
     from cosim.tile_group import DigitalMatrix, TileGroup
 
-    periphery = Periphery.from_hardware(point.hardware, ideal=point.ideal_io)
+    periphery = Periphery.from_hardware(
+        point.hardware,
+        ideal=point.ideal_io,
+        noise_management=point.noise_management,
+        bound_management=point.bound_management,
+    )
     significances = scheduler.algorithm.significances
     matrices: list[TileGroup | DigitalMatrix] = []
     for place, spec in enumerate(point.layers):
@@ -263,6 +318,7 @@ def make_network(point: Point, scheduler: Scheduler) -> Network:
                 periphery=periphery,
                 array_rows=point.hardware.array_rows,
                 array_cols=point.hardware.array_cols,
+                references=scheduler.algorithm.references,
             )
         )
     network = Network(point.layers, matrices)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 from rich.console import RenderableType
 from rich.table import Table
@@ -13,20 +14,11 @@ from cosim.config import Point, Study, lookup
 from cosim.data import list_data
 from cosim.experiment import make_scheduler
 from cosim.network import NETWORKS
-from cosim.plan import (
-    Accumulate,
-    Backward,
-    BufferedTransfer,
-    DigitalUpdate,
-    Forward,
-    Plan,
-    Step,
-    Transfer,
-    Update,
-    WriteBuffer,
-)
+from cosim.plan import Plan
+from cosim.probe import point_health
 from cost_model.floorplan import LayerFloorplan
 from cost_model.hardware import hardware_preset, list_hardware
+from device_models.parameters import PulsedDevice
 from device_models.presets import device_preset, list_devices, load_device
 
 
@@ -61,33 +53,24 @@ def explain_study(study: Study) -> str:
         " 8  cosim/scheduler.py _record: one Operation with its activity counts joins the trace",
         f" 9  cost_model/pricing.py: trace x price list {point.hardware.preset} = bill.csv",
         "10  cosim/record.py: the row joins results.csv; cosim/reporting makes the page",
+        *_health(point),
     ]
     return "\n".join(lines)
 
 
+def _health(point: Point) -> Iterator[str]:
+    """Yield the rules that decide whether training works, as far as they are known without data."""
+    checks = point_health(point)
+    if checks:
+        yield ""
+        yield "Health, without a look at the data:"
+    for check in checks:
+        yield f"   {'  ' if check.kept else '! '}{check.text()}"
+
+
 def describe_plan(plan: Plan) -> str:
     """Return the operations of a step as one line."""
-    return ", ".join(map(_describe_step, plan))
-
-
-def _describe_step(step: Step) -> str:
-    match step:
-        case Forward() | Backward():
-            return type(step).__name__.lower()
-        case Update():
-            return f"update of tile {step.tile} (rate {step.rate:g})"
-        case Transfer():
-            return (
-                f"transfer {step.source}>{step.target} ({step.columns} columns, rate {step.rate:g}, every {step.every})"
-            )
-        case BufferedTransfer():
-            return f"buffered transfer {step.source}>{step.target} ({step.columns} columns, every {step.every})"
-        case Accumulate():
-            return f"outer products to the digital matrix (rate {step.rate:g})"
-        case WriteBuffer():
-            return f"write of the digital matrix to tile {step.target} (every {step.every})"
-        case DigitalUpdate():
-            return f"digital update (rate {step.rate:g})"
+    return ", ".join(step.describe() for step in plan)
 
 
 def _many(count: int, noun: str) -> str:
@@ -153,7 +136,7 @@ def assumptions(point: Point) -> str:
 def listing(kind: str) -> Table:
     """Return the table of what a study can name: devices, algorithms, networks, hardware or data."""
     headings, rows = {
-        "devices": (("device", "family", "states", "summary", "sources"), _devices),
+        "devices": (("device", "family", "states", "symmetric point", "summary", "sources"), _devices),
         "algorithms": (("algorithm", "parameters", "summary"), _algorithms),
         "networks": (("network", "summary"), _networks),
         "hardware": (("hardware", "node", "summary"), _hardware),
@@ -169,9 +152,19 @@ def listing(kind: str) -> Table:
 
 def _devices() -> Iterator[tuple[str, ...]]:
     for name in list_devices():
-        family, summary, values = device_preset(name)
-        origins = sorted({quantity.source for quantity in values.values() if quantity.source})
-        yield name, family, f"{load_device(name).states:g}", summary, ", ".join(origins)
+        preset, device = device_preset(name), load_device(name)
+        origins = sorted({quantity.source for quantity in preset.values.values() if quantity.source})
+        states, point = f"{device.states:.0f}", _symmetric_point(device)
+        yield name, preset.family, states, point, preset.summary, ", ".join(origins)
+
+
+def _symmetric_point(device: PulsedDevice) -> str:
+    """Return where up and down steps are equal in the weights that are read: a number, every or none."""
+    point = device.symmetric_point()
+    if point is not None:
+        return f"{round(point, 3) + 0.0:.3f}"  # + 0.0 turns -0.0 into 0.0
+    everywhere = not np.any(device.asymmetric_part(np.linspace(device.w_min, device.w_max)))
+    return "every" if everywhere and not device.one_sided else "none"
 
 
 def _algorithms() -> Iterator[tuple[str, ...]]:

@@ -8,11 +8,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from cosim.kernels.neurons import (
+    back_through_identity,
+    back_through_relu,
+    back_through_sigmoid,
+    back_through_tanh,
+    softmax_cross_entropy,
+    sum_rows,
+)
 from cosim.kernels.patches import image_to_patches, max_pool, max_unpool, patches_to_image
 from cosim.network import LayerSpec
 
 FloatArray = npt.NDArray[np.float32]
 Function = Callable[[FloatArray], FloatArray]
+BackThrough = Callable[[FloatArray, FloatArray, FloatArray], None]
 
 
 def _sigmoid(values: FloatArray) -> FloatArray:
@@ -22,12 +31,12 @@ def _sigmoid(values: FloatArray) -> FloatArray:
     return result
 
 
-# Name: function, and its derivative in terms of its value.
-ACTIVATIONS: dict[str, tuple[Function, Function]] = {
-    "tanh": (np.tanh, lambda value: 1 - value * value),
-    "sigmoid": (_sigmoid, lambda value: value * (1 - value)),
-    "relu": (lambda values: np.maximum(values, 0), lambda value: (value > 0).astype(np.float32)),
-    "identity": (lambda values: values, np.ones_like),
+# Name: function, and the kernel that brings errors back through it: of errors, values of the function, and results.
+ACTIVATIONS: dict[str, tuple[Function, BackThrough]] = {
+    "tanh": (np.tanh, back_through_tanh),
+    "sigmoid": (_sigmoid, back_through_sigmoid),
+    "relu": (lambda values: np.maximum(values, 0), back_through_relu),
+    "identity": (lambda values: values, back_through_identity),
 }
 
 
@@ -49,7 +58,8 @@ class Layer:
         self.inputs: FloatArray = np.empty((0, spec.shape.inputs), dtype=np.float32)
         self.errors: FloatArray = np.empty((0, spec.shape.outputs), dtype=np.float32)
         self._values: list[FloatArray] = []
-        self._choices: npt.NDArray[np.int64] | None = None
+        self._bias_errors: FloatArray = self.errors
+        self._choices: npt.NDArray[np.int8] | None = None
 
     @property
     def name(self) -> str:
@@ -63,14 +73,12 @@ class Layer:
         images = values.reshape(-1, *self.spec.image)
         shape = self.spec.shape
         patches = np.empty((len(images) * shape.positions, shape.inputs), dtype=np.float32)
-        image_to_patches(images, self.spec.kernel, patches)
+        image_to_patches(images, (0,) * self.spec.kernel, patches)
         return patches
 
     def from_vectors(self, outputs: FloatArray) -> FloatArray:
         """Return what leaves the layer: add the bias, pool, activate; (n * positions, outputs) to (n, elements)."""
-        values = outputs + self.bias
-        if self.spec.pool:
-            values = self._pool(values)
+        values = self._pool(outputs) if self.spec.pool else outputs + self.bias
         self._values = []
         for name in self.spec.activations:
             values = ACTIVATIONS[name][0](values)
@@ -81,14 +89,22 @@ class Layer:
     def errors_from(self, error: FloatArray) -> FloatArray:
         """Return the error vectors at the weight's outputs from the error of what left the layer."""
         for name, value in zip(reversed(self.spec.activations), reversed(self._values), strict=True):
-            error = error.reshape(value.shape) * ACTIVATIONS[name][1](value)
-        if self._choices is not None:
-            edge = self._edge()
-            images = np.empty((len(self._choices), *edge, self.spec.shape.outputs), dtype=np.float32)
-            error = error.reshape(self._choices.shape)
-            max_unpool(np.ascontiguousarray(error, dtype=np.float32), self._choices, images)
-            error = images
-        return np.ascontiguousarray(error.reshape(-1, self.spec.shape.outputs), dtype=np.float32)
+            before = np.empty(value.shape, dtype=np.float32)
+            ACTIVATIONS[name][1](error, value, before)
+            error = before
+        outputs = self.spec.shape.outputs
+        self._bias_errors = np.ascontiguousarray(error.reshape(-1, outputs), dtype=np.float32)
+        if self._choices is None:
+            return self._bias_errors
+        images = np.empty((len(self._choices), *self._edge(), outputs), dtype=np.float32)
+        max_unpool(self._bias_errors.reshape(self._choices.shape), self._choices, images)
+        return images.reshape(-1, outputs)
+
+    def bias_gradient(self) -> FloatArray:
+        """Return the sum of the error vectors that `errors_from` gave last, (outputs,)."""
+        total = np.empty_like(self.bias)
+        sum_rows(self._bias_errors, total)  # the errors before unpooling, which adds nothing but zeros
+        return total
 
     def errors_to_inputs(self, vectors: FloatArray) -> FloatArray:
         """Return the error of what entered the layer from the error vectors at the weight's inputs."""
@@ -108,8 +124,8 @@ class Layer:
         images = values.reshape(-1, height, width, self.spec.shape.outputs)
         shape = (len(images), height // 2, width // 2, self.spec.shape.outputs)
         pooled = np.empty(shape, dtype=np.float32)
-        self._choices = np.empty(shape, dtype=np.int64)
-        max_pool(images, pooled, self._choices)
+        self._choices = np.empty(shape, dtype=np.int8)
+        max_pool(images, self.bias, pooled, self._choices)
         return pooled
 
 
@@ -164,11 +180,6 @@ class Network:
 
 def cross_entropy(logits: FloatArray, labels: npt.NDArray[np.int64]) -> tuple[float, FloatArray]:
     """Return the mean softmax cross-entropy and its gradient at the logits, (n, classes) float32."""
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    exponentials = np.exp(shifted)
-    sums = exponentials.sum(axis=1, keepdims=True)
-    picked = np.arange(len(labels)), labels
-    loss = float(np.mean(np.log(sums[:, 0]) - shifted[picked]))
-    gradient = exponentials / sums
-    gradient[picked] -= 1
-    return loss, (gradient / len(labels)).astype(np.float32)
+    gradient = np.empty(logits.shape, dtype=np.float32)
+    loss = softmax_cross_entropy(logits, labels, gradient)
+    return float(loss), gradient

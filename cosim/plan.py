@@ -1,86 +1,347 @@
-"""The operations that an algorithm can ask for; the scheduler performs them and writes them to the trace.
+"""The steps that an algorithm can ask for; the scheduler performs them and writes them to the trace.
 
-`every` is a period in mini-batches: the operation happens after mini-batch every, 2 every, 3 every and so on.
-Reads, updates and outer products happen in every mini-batch.
+A step says what it does to a layer, what that activates, and what pricing assumes where nothing is trained. An
+algorithm may bring a step of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from cost_model import operations
+from cost_model.floorplan import LayerFloorplan
+from cost_model.operations import NO_WORK, FloatArray, PulseActivity, ReadActivity, TransferWork
+
+if TYPE_CHECKING:  # the pricing path stays free of compiled kernels
+    from cosim.layers import Layer
+    from cosim.tile_group import TileGroup
+
+Activity = ReadActivity | PulseActivity
+Number = Callable[[str], float]
+Columns = npt.NDArray[np.int64]
+Values = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Forward:
-    """Read the composite weight with the inputs of the layer."""
+class Step(ABC):
+    """One operation of a training step.
 
-    every: ClassVar[int] = 1
+    `every` is a period in mini-batches: it happens after mini-batch every, 2 every, 3 every and so on.
+    """
+
+    every: int = 1
+    kind: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def tile(self) -> str:
+        """Where it acts, as the trace names it: ``all``, a tile, ``source>target``, ``buffer`` or ``digital``."""
+
+    @abstractmethod
+    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> FloatArray:
+        """Return what it activates in a floorplan, `times` mini-batches alike; see `cost_model.operations`."""
+
+    @abstractmethod
+    def assumed(self, floor: LayerFloorplan, number: Number, vectors: float, times: float) -> Activity:
+        """Return the activity that pricing without training assumes.
+
+        Parameters
+        ----------
+        floor
+            The layer on its arrays.
+        number
+            Returns an ``activity_…`` value of the price list.
+        vectors
+            Vectors of all mini-batches together.
+        times
+            How often the step happens.
+        """
+
+    @abstractmethod
+    def describe(self) -> str:
+        """Return the step as a few words."""
+
+    def perform(self, layer: Layer) -> Activity:
+        """Do it to a layer after a forward and a backward pass, and return what happened."""
+        raise NotImplementedError(f"{type(self).__name__} is performed by the network")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Backward:
+def assumed_read(floor: LayerFloorplan, number: Number, vectors: float, *, forward: bool) -> ReadActivity:
+    """Return the lines that pricing assumes to be driven."""
+    driven, _ = floor.sides(forward)
+    lines = vectors * driven.lines * number("activity_input_density")
+    return ReadActivity(vectors, lines, lines * number("activity_drive"))
+
+
+@dataclass(frozen=True)
+class Forward(Step):
+    """Read the composite weight with the inputs of the layer; `tiles` are read together, 0 for a digital weight."""
+
+    tiles: int = 0
+    kind: ClassVar[str] = "forward"
+    forward: ClassVar[bool] = True
+
+    @property
+    def tile(self) -> str:
+        """All tiles, or the digital weight."""
+        return "all" if self.tiles else "digital"
+
+    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> FloatArray:
+        """Return the counts of a read."""
+        if not self.tiles:
+            return operations.digital_matrix_counts(floor, activity.vectors, mini_batches=times, update=False)
+        assert isinstance(activity, ReadActivity)
+        return operations.read_counts(floor, activity, tiles=self.tiles, forward=self.forward)
+
+    def assumed(self, floor: LayerFloorplan, number: Number, vectors: float, times: float) -> Activity:
+        """Return the lines that are assumed to be driven."""
+        return assumed_read(floor, number, vectors, forward=self.forward)
+
+    def describe(self) -> str:
+        """Return ``forward``."""
+        return self.kind
+
+
+@dataclass(frozen=True)
+class Backward(Forward):
     """Read the composite weight the other way with the errors of the layer."""
 
-    every: ClassVar[int] = 1
+    kind: ClassVar[str] = "backward"
+    forward: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class Update:
+class Update(Step):
     """Rank-1 updates of one tile by pulse coincidence, one per vector, in order."""
 
-    tile: int
+    target: int
     rate: float
-    every: ClassVar[int] = 1
+    kind: ClassVar[str] = "update"
+
+    @property
+    def tile(self) -> str:
+        """The tile."""
+        return str(self.target)
+
+    def perform(self, layer: Layer) -> Activity:
+        """Pulse the tile."""
+        activity: PulseActivity = layer.matrix.update(self.target, layer.inputs, layer.errors, self.rate)
+        return activity
+
+    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> FloatArray:
+        """Return the counts of pulsed rank-1 updates."""
+        assert isinstance(activity, PulseActivity)
+        return operations.update_counts(floor, activity)
+
+    def assumed(self, floor: LayerFloorplan, number: Number, vectors: float, times: float) -> Activity:
+        """Return the assumed slots and hits."""
+        inputs, outputs = floor.shape.inputs, floor.shape.outputs
+        fires, slots = number("activity_pulse_probability"), vectors * number("activity_update_slots")
+        hits = slots * inputs * outputs * fires**2
+        return PulseActivity(vectors, slots, slots * inputs * fires, slots * outputs * fires, hits, hits)
+
+    def describe(self) -> str:
+        """Return tile and rate."""
+        return f"update of tile {self.target} (rate {self.rate:g})"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Transfer:
-    """Read the next columns of one tile, and add rate x column to another tile by pulses."""
+class ColumnTransfer(Step):
+    """Read the next columns of one tile, make of them what a rule says, and pulse another tile.
+
+    A subclass is the rule: `write` gets the columns as the converter gave them.
+    """
 
     source: int
     target: int
-    rate: float
     columns: int
-    every: int
+    every: int = 1
+    kind: ClassVar[str] = "transfer"
+    # Digital work per element of a column, and the price-list name of the assumed train length.
+    work: ClassVar[TransferWork] = NO_WORK
+    slots: ClassVar[str] = "activity_buffer_slots"
+
+    @property
+    def tile(self) -> str:
+        """``source>target``."""
+        return f"{self.source}>{self.target}"
+
+    @abstractmethod
+    def write(self, group: TileGroup, columns: Columns, values: Values) -> PulseActivity:
+        """Pulse the target with what was read, float32 (columns, outputs)."""
+
+    def perform(self, layer: Layer) -> Activity:
+        """Read, then write."""
+        group = layer.matrix
+        columns = group.next_columns(self.source, self.columns)
+        return self.write(group, columns, group.read_columns(self.source, columns))
+
+    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> FloatArray:
+        """Return the counts of column reads, digital work and pulses."""
+        assert isinstance(activity, PulseActivity)
+        return operations.transfer_counts(floor, activity, reads=times * self.columns, work=self.work)
+
+    def assumed(self, floor: LayerFloorplan, number: Number, vectors: float, times: float) -> Activity:
+        """Return the assumed slots and hits."""
+        columns = times * self.columns
+        slots = columns * number(self.slots)
+        hits = slots * floor.shape.outputs * number("activity_pulse_probability")
+        return PulseActivity(columns, slots, slots, hits, hits, hits)
+
+    def describe(self) -> str:
+        """Return tiles, columns and period."""
+        return f"transfer {self.tile} ({self.columns} columns, every {self.every})"
 
 
 @dataclass(frozen=True, kw_only=True)
-class BufferedTransfer:
-    """Read the next columns of one tile into a digital buffer; pulse another tile where it passes the threshold."""
+class Transfer(ColumnTransfer):
+    """Add rate times the column to the target by trains of pulses; the source keeps its content.
 
-    source: int
-    target: int
+    References
+    ----------
+    Li et al., arXiv:2510.02516, Eq. 7 and Appendix I.1.
+    """
+
     rate: float
-    columns: int
-    threshold: float
-    momentum: float
-    every: int
+    slots: ClassVar[str] = "activity_transfer_slots"
+
+    def write(self, group: TileGroup, columns: Columns, values: Values) -> PulseActivity:
+        """Pulse the target with rate times the column."""
+        return group.add_to_columns(self.target, columns, values, self.rate)
+
+    def describe(self) -> str:
+        """Return tiles, columns, rate and period."""
+        return f"transfer {self.tile} ({self.columns} columns, rate {self.rate:g}, every {self.every})"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Accumulate:
+class Accumulate(Step):
     """Add the outer products, times the rate, to a digital matrix."""
 
     rate: float
-    every: ClassVar[int] = 1
+    kind: ClassVar[str] = "update"
+
+    @property
+    def tile(self) -> str:
+        """The digital matrix."""
+        return "buffer"
+
+    def perform(self, layer: Layer) -> Activity:
+        """Add them up."""
+        layer.matrix.accumulate(layer.inputs, layer.errors, self.rate)
+        return ReadActivity(len(layer.inputs), 0, 0)
+
+    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> FloatArray:
+        """Return the digital work."""
+        return operations.outer_product_counts(floor, activity.vectors, mini_batches=times)
+
+    def assumed(self, floor: LayerFloorplan, number: Number, vectors: float, times: float) -> Activity:
+        """Return the vectors."""
+        return ReadActivity(vectors, 0, 0)
+
+    def describe(self) -> str:
+        """Return the rate."""
+        return f"outer products to the digital matrix (rate {self.rate:g})"
 
 
 @dataclass(frozen=True, kw_only=True)
-class WriteBuffer:
+class WriteBuffer(Step):
     """Pulse the whole multiples of the granularity out of the digital matrix onto a tile."""
 
     target: int
-    every: int
+    every: int = 1
+    kind: ClassVar[str] = "transfer"
+
+    @property
+    def tile(self) -> str:
+        """``buffer>target``."""
+        return f"buffer>{self.target}"
+
+    def perform(self, layer: Layer) -> Activity:
+        """Scan, and pulse the rows that are due."""
+        activity: PulseActivity = layer.matrix.write_buffer(self.target)
+        return activity
+
+    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> FloatArray:
+        """Return the counts of the scan and the pulses."""
+        assert isinstance(activity, PulseActivity)
+        return operations.buffer_write_counts(floor, activity, writes=times)
+
+    def assumed(self, floor: LayerFloorplan, number: Number, vectors: float, times: float) -> Activity:
+        """Return the assumed slots and hits."""
+        slots = times * floor.shape.outputs * number("activity_buffer_slots")
+        hits = slots * floor.shape.inputs * number("activity_pulse_probability")
+        return PulseActivity(times * floor.shape.outputs, slots, hits, slots, hits, hits)
+
+    def describe(self) -> str:
+        """Return tile and period."""
+        return f"write of the digital matrix to tile {self.target} (every {self.every})"
 
 
 @dataclass(frozen=True, kw_only=True)
-class DigitalUpdate:
+class DigitalUpdate(Step):
     """Subtract the outer products, times the rate, from a digital weight."""
 
     rate: float
-    every: ClassVar[int] = 1
+    kind: ClassVar[str] = "update"
+
+    @property
+    def tile(self) -> str:
+        """The digital weight."""
+        return "digital"
+
+    def perform(self, layer: Layer) -> Activity:
+        """Subtract them."""
+        layer.matrix.add_outer_products(layer.inputs, layer.errors, self.rate)
+        return ReadActivity(len(layer.inputs), 0, 0)
+
+    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> FloatArray:
+        """Return the digital work."""
+        return operations.digital_matrix_counts(floor, activity.vectors, mini_batches=times, update=True)
+
+    def assumed(self, floor: LayerFloorplan, number: Number, vectors: float, times: float) -> Activity:
+        """Return the vectors."""
+        return ReadActivity(vectors, 0, 0)
+
+    def describe(self) -> str:
+        """Return the rate."""
+        return f"digital update (rate {self.rate:g})"
 
 
-Step = Forward | Backward | Update | Transfer | BufferedTransfer | Accumulate | WriteBuffer | DigitalUpdate
+@dataclass(frozen=True, kw_only=True)
+class Refresh(Step):
+    """Write worn one-sided pairs again; the scheduler adds it to the plan where the devices need it."""
+
+    every: int = 1
+    kind: ClassVar[str] = "refresh"
+
+    @property
+    def tile(self) -> str:
+        """All tiles."""
+        return "all"
+
+    def perform(self, layer: Layer) -> Activity:
+        """Read all pairs, reset the worn ones and write their difference."""
+        activity: PulseActivity = layer.matrix.refresh()
+        return activity
+
+    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> FloatArray:
+        """Return the counts of reading both devices of every pair, column by column, and of the pulses."""
+        assert isinstance(activity, PulseActivity)
+        return operations.transfer_counts(floor, activity, reads=2 * times * floor.shape.inputs * floor.tiles)
+
+    def assumed(self, floor: LayerFloorplan, number: Number, vectors: float, times: float) -> Activity:
+        """Return no pulses: how many pairs wear out follows from the training alone."""
+        return PulseActivity(0, 0, 0, 0, 0, 0)
+
+    def describe(self) -> str:
+        """Return the period."""
+        return f"refresh of worn pairs (every {self.every})"
+
+
 Plan = Sequence[Step]

@@ -23,7 +23,7 @@ import tomli_w
 from cosim import __version__
 from cosim.config import ConfigError, Point, Study, lookup
 from cosim.experiment import Outcome
-from cosim.tables import BILL_COLUMNS, HISTORY_COLUMNS, RESULT_COLUMNS, TOTALS, TRACE_COLUMNS
+from cosim.tables import BILL_COLUMNS, HISTORY_COLUMNS, RESULT_COLUMNS, TILE_COLUMNS, TOTALS, TRACE_COLUMNS
 
 
 class Record:
@@ -56,6 +56,11 @@ class Record:
     def bill(self) -> pd.DataFrame:
         """The bill of every point, per training sample."""
         return self._table("bill.csv")
+
+    @property
+    def tiles(self) -> pd.DataFrame:
+        """What every tile held after each epoch: mean |W| as a fraction of the bound, and the verdict."""
+        return self._table("tiles.csv")
 
     @property
     def trace(self) -> pd.DataFrame:
@@ -116,6 +121,7 @@ class Record:
         trace = [identity | row for row in _records(outcome.trace)]
         with _writing(self.folder):
             self._append("history.csv", outcome.history, HISTORY_COLUMNS)
+            self._append("tiles.csv", outcome.tiles, TILE_COLUMNS)
             self._append("bill.csv", bill, BILL_COLUMNS)
             self._append("trace.csv", trace, TRACE_COLUMNS)
             swept = {key: lookup(point.resolved, key) for key in _extra(swept_keys)}
@@ -145,7 +151,7 @@ class Record:
         finally:
             os.close(folder)
 
-    def write_summary(self, study: Study) -> None:
+    def write_summary(self, study: Study, warnings: Iterable[str] = ()) -> None:
         """Write summary.json: what the page and a reader need beside the tables."""
         notes = dict.fromkeys(note for point in study.points for note in point.algorithm().notes())
         summary = {
@@ -155,8 +161,8 @@ class Record:
             "points": len(study.points),
             "finished": len(self.finished() & {point.run_id for point in study.points}),
             "shown_run_ids": [point.run_id for point in study.points],
-            "labels": {point.run_id: _design_name(point, study.swept_keys) for point in study.points},
-            "notes": [*LIMITS, *notes],
+            "labels": {point.run_id: design_name(point, study.swept_keys) for point in study.points},
+            "notes": [*LIMITS, *notes, *(f"Warning: {warning}." for warning in warnings)],
         }
         with _writing(self.folder):
             _replace(self.folder / "summary.json", json.dumps(summary, indent=2) + "\n")
@@ -176,6 +182,7 @@ class Record:
         return {
             "results.csv": (*RESULT_COLUMNS, *swept, "version", "commit"),
             "history.csv": HISTORY_COLUMNS,
+            "tiles.csv": TILE_COLUMNS,
             "bill.csv": BILL_COLUMNS,
             "trace.csv": TRACE_COLUMNS,
         }
@@ -232,16 +239,18 @@ LIMITS = (
 
 
 def _with_moved_paths(study: Study, folder: Path) -> dict[str, Any]:
-    """Return the resolved study with its paths of data relative to another folder."""
+    """Return the resolved study with its paths, of data and of device files, relative to another folder."""
 
-    def moved(value: Any) -> Any:
+    def moved(key: str, value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: moved(child) if key == "path" else child for key, child in value.items()}
-        return os.path.relpath(study.folder / value, folder) if isinstance(value, str) else value
+            return {name: moved(name, child) for name, child in value.items()}
+        is_path = isinstance(value, str) and (key == "path" or (key == "preset" and value.endswith(".toml")))
+        return os.path.relpath(study.folder / value, folder) if is_path else value
 
-    tree = {key: moved(value) if key == "data" else value for key, value in study.resolved.items()}
+    tree = {key: moved(key, value) if key in ("data", "device") else value for key, value in study.resolved.items()}
     axes = tree.get("sweep", {})
-    swept = {key: [moved(value) for value in axes[key]] for key in ("data", "data.path") if key in axes}
+    places = ("data", "data.path", "device", "device.preset")
+    swept = {key: [moved(key.split(".")[-1], value) for value in axes[key]] for key in places if key in axes}
     return tree | ({"sweep": axes | swept} if axes else {})
 
 
@@ -265,7 +274,7 @@ def _toml_key(key: str) -> str:
     return tomli_w.dumps({key: 0}).removesuffix(" = 0\n")
 
 
-def _design_name(point: Point, swept_keys: Iterable[str]) -> str:
+def design_name(point: Point, swept_keys: Iterable[str]) -> str:
     """Return the swept values of a point as a short name; empty where nothing is swept."""
     values = {key: lookup(point.resolved, key) for key in swept_keys}
     parts = [

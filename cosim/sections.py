@@ -10,13 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from cosim.algorithms import ALGORITHMS, Parameters
 from cosim.data import SHAPES
 from cosim.network import NETWORKS
+from cosim.periphery import BoundManagement, NoiseManagement
 from device_models.names import unknown_name
 
 # Far above anything that can be built or trained, far below where arithmetic overflows.
 COUNT_MAX, NUMBER_MAX, STATES_MAX = 10**9, 1e6, 10**6
 SHOWN_CHARACTERS = 100
 Count = Annotated[int, Field(ge=1, le=COUNT_MAX)]
-Spread = Annotated[float, Field(ge=0, le=100)]
 
 
 class ConfigError(ValueError):
@@ -64,19 +64,12 @@ class TrainingSection(Section):
 
 
 class DeviceSection(Section):
-    """Which device: a preset, with any of its parameters overridden."""
+    """Which device: a preset or a file, with any parameter of its family overridden (checked by `load_device`)."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, allow_inf_nan=False)
 
     preset: str = "soft_bounds"
     states: int | None = Field(None, ge=2, le=STATES_MAX)
-    dw_min: float | None = Field(None, gt=0)
-    dw_min_dtod: Spread | None = None
-    dw_min_std: Spread | None = None
-    up_down: float | None = None
-    up_down_dtod: Spread | None = None
-    w_max: float | None = Field(None, le=NUMBER_MAX)
-    w_min: float | None = Field(None, ge=-NUMBER_MAX)
-    w_max_dtod: Spread | None = None
-    w_min_dtod: Spread | None = None
 
 
 class AdcSection(Section):
@@ -102,6 +95,8 @@ class HardwareSection(Section):
     preset: str = "sar_45nm"
     node_nm: float | None = Field(None, gt=0)
     ideal_io: bool | None = None
+    noise_management: NoiseManagement = "abs_max"
+    bound_management: BoundManagement = "off"
     array_rows: int | None = Field(None, ge=1, le=65536)
     array_cols: int | None = Field(None, ge=1, le=65536)
     adc: AdcSection = AdcSection()
@@ -168,11 +163,12 @@ def shown(value: Any) -> str:
 def _refuse_unknown_keys(tree: Mapping[str, Any], model: type[BaseModel], where: str, prefix: str) -> None:
     fields = {field.alias or name: field for name, field in model.model_fields.items()}
     for key, value in tree.items():
-        if key not in fields:
+        if key not in fields and model.model_config["extra"] != "allow":
             known = [*fields, "sweep"] if not prefix else list(fields)
             heading = f"known keys of {prefix.rstrip('.') or 'the study'}"
             raise ConfigError(f"{where}: key {prefix + key!r} {unknown_name(key, known, heading)}")
-        child = _section_model(key, value, fields[key].annotation, where) if isinstance(value, dict) else None
+        known_table = key in fields and isinstance(value, dict)
+        child = _section_model(key, value, fields[key].annotation, where) if known_table else None
         if child is not None:
             _refuse_unknown_keys(value, child, where, f"{prefix}{key}.")
 

@@ -12,7 +12,8 @@ import pandas as pd
 
 from cosim.config import Point, Study, load_study, make_study
 from cosim.experiment import price_point
-from cosim.record import Record
+from cosim.probe import health_lines, point_health
+from cosim.record import Record, design_name
 from cosim.workers import run_errors, train_points
 
 Progress = Callable[[int, int], None]
@@ -35,6 +36,7 @@ def run(
     workers: int = 1,
     dask: str | None = None,
     progress: Progress | None = None,
+    tell: Callable[[str], None] | None = None,
     page: bool = True,
 ) -> Record:
     """Train and price every point of a study that is not finished yet.
@@ -51,6 +53,9 @@ def run(
         Address of a Dask scheduler whose workers train the points instead; needs the extra ``dask``.
     progress
         Called with the epochs that are done and the epochs of the whole study.
+    tell
+        Called, before anything is trained, with a line about the health of each point that has any, and with a
+        warning for every rule that it breaks.
     page
         Whether to write index.html at the end.
 
@@ -72,16 +77,16 @@ def run(
     record = Record(Path(out) if out is not None else Path("runs") / name)
     record.refuse_other_schema(checked)
     finished = record.finished()
-    _check_data([point for point in checked.points if point.run_id not in finished])
+    health = _health([point for point in checked.points if point.run_id not in finished], checked, tell)
     with record.locked():
         changed = record.open(checked)
         finished = record.finished()
         todo = [point for point in checked.points if point.run_id not in finished]
         if changed or todo:
-            record.write_summary(checked)
+            record.write_summary(checked, health)
         _train(todo, record, checked, _Meter(checked, finished, progress), workers=workers, dask=dask)
         if todo:
-            record.write_summary(checked)
+            record.write_summary(checked, health)
         if page and (changed or todo or not (record.folder / "index.html").exists()):
             from cosim.reporting.page import write_page
 
@@ -143,10 +148,23 @@ class _Meter:
             self._progress(sum(self._done.values()), sum(self._epochs.values()))
 
 
-def _check_data(points: list[Point]) -> None:
-    """Read every data set of these points once, so that bad data is refused before anything is written."""
+def _health(points: list[Point], study: Study, tell: Callable[[str], None] | None) -> list[str]:
+    """Read every data set of these points once, so that bad data is refused before anything is written.
+
+    Returns the warnings about what will not train well.
+    """
     from cosim.data import load_data
 
-    wanted = {(point.resolved["data"]["name"], point.data_path) for point in points}
-    for name, path in sorted(wanted, key=str):
-        load_data(name, path, seed=0)
+    loaded = {}
+    warnings = []
+    for point in points:
+        wanted = (point.resolved["data"]["name"], point.data_path)
+        if wanted not in loaded:
+            loaded[wanted] = load_data(*wanted, seed=0)
+        checks = point_health(point, loaded[wanted])
+        line, broken = health_lines(design_name(point, study.swept_keys) or point.run_id, checks)
+        warnings += broken
+        if tell is not None and checks:
+            for text in (f"Health of {line}", *(f"Warning: {entry}" for entry in broken)):
+                tell(text)
+    return list(dict.fromkeys(warnings))

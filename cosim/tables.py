@@ -27,6 +27,16 @@ HISTORY_COLUMNS = (
     "test_accuracy",
     "seconds",
 )
+TILE_COLUMNS = (
+    "run_id",
+    "epoch",
+    "layer",
+    "tile",
+    "significance",
+    "mean_abs_weight",
+    "coincidences_per_mini_batch",
+    "verdict",
+)
 BILL_COLUMNS = ("run_id", *COLUMNS_OF_A_BILL)
 TRACE_COLUMNS = ("run_id", "layer", "tile", "operation", *COUNTS, "dac_bits", "adc_bits")
 # Columns of the bill, and the results that they add up to.

@@ -1,23 +1,23 @@
-"""One crossbar array of devices: read it, pulse it."""
+"""One crossbar array of devices: read it, pulse it, let it age."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from cosim.kernels.convert import all_finite, convert_columns, drive_lines, scale_rows
-from cosim.kernels.update import SLOTS_MAX, pulse_all, pulsed_update
+from cosim.kernels.update import SLOTS_MAX, age_devices, expose, pulsed_update
 from cosim.periphery import Periphery
-from cost_model.operations import PulseActivity, ReadActivity
+from cosim.reading import FloatArray, checked, read_matrices
+from cost_model.operations import PulseActivity
 from device_models.kernels.compile import make_key
 from device_models.kernels.pulse import FAMILY_CODES
 from device_models.parameters import PulsedDevice
-from device_models.population import PARAMETER_NAMES, populate
+from device_models.population import parameter_names, populate
 
-FloatArray = npt.NDArray[np.float32]
+PULSE_TYPES = ("stochastic", "mean_count", "deterministic")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,104 +27,61 @@ class PulsedUpdate:
     Parameters
     ----------
     max_train_length
-        Longest train in slots, 1 to 63.
+        Longest train in slots, 1 to 1024.
     update_management
         Balance input and error side so that neither saturates first.
     train_length_management
         Use no more slots than the largest update needs; switches update management on. Without it every train
         has the full length.
+    pulse_type
+        ``stochastic``: every line draws a train, coinciding pulses act; ``mean_count``: rounded numbers of pulses and
+        of coincidences, nothing drawn; ``deterministic``: the rounded product of both probabilities.
+    error_share
+        Errors above this fraction of the largest one count as that, in (0, 1]; a smaller one lets small errors use
+        the slots that a single large one would need.
+    resolution
+        Step of the probabilities that a pulse generator can set, in [0, 1); 0 for continuous.
+    stochastic_rounding
+        Whether probabilities are rounded to that step at random, instead of to the nearest.
+
+    Raises
+    ------
+    ValueError
+        If a value is outside its range.
+
+    References
+    ----------
+    Gokmen and Vlasov, Front. Neurosci. 10 (2016); Rasch et al., AICAS 2021.
     """
 
     max_train_length: int = 31
     update_management: bool = True
     train_length_management: bool = True
+    pulse_type: Literal["stochastic", "mean_count", "deterministic"] = "stochastic"
+    error_share: float = 1.0
+    resolution: float = 0.0
+    stochastic_rounding: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.max_train_length <= SLOTS_MAX:
             raise ValueError(f"max_train_length = {self.max_train_length} is not allowed; 1 to {SLOTS_MAX} slots")
+        if self.pulse_type not in PULSE_TYPES:
+            raise ValueError(f"pulse_type = {self.pulse_type!r} is unknown; known: {', '.join(PULSE_TYPES)}")
+        if not 0 < self.error_share <= 1:
+            raise ValueError(f"error_share = {self.error_share} is not allowed; above 0 and at most 1")
+        if not 0 <= self.resolution < 1:
+            raise ValueError(f"resolution = {self.resolution} is not allowed; at least 0 and below 1")
 
 
-def checked(name: str, values: npt.ArrayLike, lines: int) -> FloatArray:
-    """Return values as a contiguous float32 array of shape (batch, lines).
-
-    Raises
-    ------
-    ValueError
-        If the shape is wrong or a value is NaN or infinite.
-    """
-    array = np.asarray(values)
-    if array.dtype.kind not in "fiu":
-        raise ValueError(f"{name} has dtype {array.dtype}; real numbers are allowed")
-    if array.ndim != 2 or array.shape[1] != lines:
-        raise ValueError(f"{name} has shape {array.shape}; expected (batch, {lines})")
-    array = np.ascontiguousarray(array, dtype=np.float32)
-    if not all_finite(array.ravel()):
-        raise ValueError(f"{name} holds NaN or infinity; only finite numbers are allowed")
-    return array
-
-
-def read_matrices(
-    matrices: Sequence[FloatArray],
-    values: FloatArray,
-    periphery: Periphery,
-    block: int,
-    key: np.uint64,
-) -> tuple[FloatArray, ReadActivity]:
-    """Read one or several matrices with the same inputs: convert in, multiply, convert out, add up.
-
-    Each matrix has converters of its own, and so has each block of `block` input lines, because a physical array
-    has no more lines; their digital results are added.
-
-    Parameters
-    ----------
-    matrices
-        float32 (outputs, inputs) each; several only where tiles do not share converters.
-    values
-        float32 (vectors, inputs), finite.
-    periphery
-        The converters.
-    block
-        Input lines of a physical array.
-    key
-        Address of the random numbers.
-
-    Returns
-    -------
-    float32 (vectors, outputs), and the activity of the input lines.
-    """
-    vectors, lines = values.shape
-    driven = np.empty_like(values)
-    scales = np.empty(vectors)
-    active, drive = drive_lines(values, periphery.dac_levels, driven, scales)
-    activity = ReadActivity(vectors, active, drive)
-    if not periphery.adc_levels:
-        total = driven @ matrices[0].T
-        for matrix in matrices[1:]:
-            total += driven @ matrix.T
-        scale_rows(total, scales)
-        return total, activity
-    total = np.zeros((vectors, matrices[0].shape[0]), dtype=np.float32)
-    conversions = 0
-    for matrix in matrices:
-        for start in range(0, lines, block):
-            part = driven[:, start : start + block] @ matrix[:, start : start + block].T
-            convert_columns(
-                part,
-                periphery.adc_levels,
-                periphery.full_scale,
-                periphery.noise_lsb,
-                key,
-                conversions,
-                total,
-                conversions > 0,
-            )
-            conversions += part.size
-    scale_rows(total, scales)
-    return total, activity
+# Every line that is not zero fires once, for certain.
+SINGLE_PULSE = PulsedUpdate(max_train_length=1, update_management=False, train_length_management=False)
 
 
 class Tile:
     """One array of devices with its periphery.
+
+    A weight is what one device holds; or a device minus its reference; or a pair of one-sided devices, plus minus
+    minus. With write noise it differs from what the devices hold.
 
     Parameters
     ----------
@@ -140,6 +97,9 @@ class Tile:
         How updates become pulse trains.
     stream
         Number that tells tiles with the same seed apart.
+    reference
+        Whether a reference array stands beside the devices even if they have no reference value of their own;
+        `zero_shift` needs it.
 
     Raises
     ------
@@ -156,6 +116,7 @@ class Tile:
         periphery: Periphery | None = None,
         update: PulsedUpdate | None = None,
         stream: int = 0,
+        reference: bool = False,
     ) -> None:
         if len(shape) != 2 or min(shape) < 0:
             raise ValueError(f"tile shape {shape} is not allowed; expected (outputs, inputs), each at least 0")
@@ -167,24 +128,45 @@ class Tile:
         self.update_settings = update or PulsedUpdate()
         self.actions = 0
         self._seed, self._stream = seed, stream
-        self._family = FAMILY_CODES[device.family]
-        self._parameters = populate(device, self.shape, seed=seed, stream=stream)
-        self._weights = np.zeros(self.shape, dtype=np.float32)
+        self._tables = device.tables()
+        self._write_noise = device.write_noise_std * device.dw_min
+        sides = (0, 1) if device.one_sided else (0,)
+        self.populations = [populate(device, self.shape, seed=seed, stream=stream, side=side) for side in sides]
+        self._parameters = np.stack([population.parameters for population in self.populations])
+        held = self.populations[0].reference
+        self.has_reference = reference or held is not None
+        if reference and device.one_sided:
+            raise ValueError("reference: the second device of a one-sided pair leaves no place for a reference array")
+        self._stored = np.zeros((2 if device.one_sided or self.has_reference else 1, *self.shape), dtype=np.float32)
+        if held is not None:
+            self._stored[1] = held
+        plain = len(self._stored) == 1 and self._write_noise == 0
+        self._weights = self._stored[0] if plain else np.zeros(self.shape, dtype=np.float32)
+        self._program(np.zeros(self.shape))
 
     @property
     def weights(self) -> FloatArray:
-        """float32 (outputs, inputs), a read-only view."""
+        """float32 (outputs, inputs), a read-only view: what a perfect read gives."""
         view = self._weights.view()
         view.flags.writeable = False
         return view
 
     @property
     def device_parameters(self) -> dict[str, FloatArray]:
-        """Per-device arrays of shape (outputs, inputs): step_up, step_down, bound_max, bound_min."""
-        return {name: self._parameters[..., place].copy() for place, name in enumerate(PARAMETER_NAMES)}
+        """Per-device arrays of shape (outputs, inputs): step_up, step_down, bound_max, bound_min, what the family adds.
+
+        With a reference array also `reference`; of one-sided pairs the second devices' end in ``_minus``.
+        """
+        names = parameter_names(self.device)
+        arrays = {name: self._parameters[0, ..., place].copy() for place, name in enumerate(names)}
+        if self.device.one_sided:
+            arrays |= {f"{name}_minus": self._parameters[1, ..., place].copy() for place, name in enumerate(names)}
+        if self.has_reference:
+            arrays["reference"] = self._stored[1].copy()
+        return arrays
 
     def set_weights(self, weights: npt.ArrayLike) -> None:
-        """Program the tile: each device takes the value, or its own nearest bound.
+        """Program the tile: each device takes the value, or its own nearest bound; a reference stays as it is.
 
         Raises
         ------
@@ -194,8 +176,30 @@ class Tile:
         array = np.asarray(weights)
         if array.shape != self.shape:
             raise ValueError(f"weights have shape {array.shape}; this tile has {self.shape}")
-        array = checked("weights", array, self.shape[1])
-        self._weights[:] = np.clip(array, self._parameters[..., 3], self._parameters[..., 2])
+        self._program(checked("weights", array, self.shape[1]))
+
+    def _program(self, weights: npt.NDArray[np.floating]) -> None:
+        if self.device.one_sided:
+            targets = [np.maximum(weights, 0), np.maximum(-weights, 0)]
+        else:
+            targets = [weights + self._stored[1] if self.has_reference else weights]
+        for side, target in enumerate(targets):
+            self._store(side, target)
+        self._expose()
+
+    def _store(self, side: int, values: npt.ArrayLike) -> None:
+        bounds = self._parameters[side]
+        self._stored[side] = np.clip(values, bounds[..., 3], bounds[..., 2])
+
+    def _expose(self, where: npt.NDArray[np.bool_] | None = None) -> None:
+        """Let the weights follow what the devices hold; write noise is drawn anew everywhere, or `where` told."""
+        if self._weights.base is self._stored:
+            return
+        key = self.next_key() if self._write_noise else np.uint64(0)
+        fresh = self._weights if where is None else np.empty_like(self._weights)
+        expose(fresh, self._stored, self._write_noise, key)
+        if where is not None:
+            self._weights[where] = fresh[where]
 
     def next_key(self) -> np.uint64:
         """Return the address of the random numbers of the next action."""
@@ -209,8 +213,8 @@ class Tile:
 
     def backward(self, errors: npt.ArrayLike) -> FloatArray:
         """Return Wᵀ d for each vector: (batch, outputs) to (batch, inputs), float32, through the periphery."""
-        values = checked("errors", errors, self.shape[0])
-        return read_matrices([self._weights.T], values, self.periphery, max(self.shape[0], 1), self.next_key())[0]
+        values, block = checked("errors", errors, self.shape[0]), max(self.shape[0], 1)
+        return read_matrices([self._weights.T], values, self.periphery, block, self.next_key(), forward=False)[0]
 
     def update(self, inputs: npt.ArrayLike, errors: npt.ArrayLike, learning_rate: float) -> PulseActivity:
         """Change W by -learning_rate dᵀx by pulse coincidences, sample after sample.
@@ -250,25 +254,41 @@ class Tile:
     ) -> PulseActivity:
         """Do what `update` does on checked arrays, and keep a composite weight up to date with it."""
         activity = pulsed_update(
-            self._family,
-            self._weights,
-            self._parameters,
-            self.device.dw_min_std,
+            *self._devices(),
             inputs,
             errors,
             float(rate),
-            self.device.dw_min,
+            self.device.granularity,
             settings.max_train_length,
             settings.update_management,
             settings.train_length_management,
+            PULSE_TYPES.index(settings.pulse_type),
+            settings.error_share,
+            settings.resolution,
+            settings.stochastic_rounding,
             self.next_key(),
             composite,
             float(significance),
         )
         return PulseActivity(*activity.tolist())
 
+    def _devices(self) -> tuple[object, ...]:
+        """Return the arguments that describe the devices to a kernel, see `pulsed_update`."""
+        return (
+            FAMILY_CODES[self.device.family],
+            self._weights,
+            self._stored,
+            self._parameters,
+            self.device.one_sided,
+            self.device.curve(),
+            self.device.noise(),
+            self._tables,
+            self.device.dw_min_std,
+            self._write_noise,
+        )
+
     def pulse(self, up: bool, count: int = 1) -> None:
-        """Give every device `count` pulses of one direction.
+        """Give every device `count` pulses of one direction; a down pulse goes to the second device of a pair.
 
         Raises
         ------
@@ -277,13 +297,93 @@ class Tile:
         """
         if count < 0:
             raise ValueError(f"count = {count} is not allowed; it must be at least 0")
-        pulse_all(self._family, self._weights, self._parameters, self.device.dw_min_std, up, count, self.next_key())
+        lines = np.ones((count, self.shape[1]), dtype=np.float32)
+        errors = np.full((count, self.shape[0]), -1.0 if up else 1.0, dtype=np.float32)
+        self.rank_one(lines, errors, self.device.granularity, SINGLE_PULSE, self._weights, 0.0)
+
+    def zero_shift(self, pulses: int) -> None:
+        """Find the symmetric point of every device by alternating pulses, and let the reference array hold it.
+
+        Up and down pulses pull a device to its symmetric point; after `pulses` of them the reference takes over its
+        state, and the weight reads 0 (Kim et al., arXiv:1907.10228; Xiao et al., arXiv:2602.21321, Algorithm 1).
+
+        Parameters
+        ----------
+        pulses
+            Number of pulses, >= 1; about 1/granularity are needed, and the error left is of the order of the
+            granularity.
+
+        Raises
+        ------
+        ValueError
+            If the tile has no reference array, or for a number of pulses below 1.
+        """
+        if not self.has_reference:
+            raise ValueError("zero_shift needs a reference array; make the tile with reference=True")
+        if pulses < 1:
+            raise ValueError(f"pulses = {pulses} is not allowed; at least 1")
+        for number in range(pulses):
+            self.pulse(up=number % 2 == 0)
+        self._stored[1] = self._stored[0]
+        self._expose()
+
+    def reset(self, columns: npt.ArrayLike | None = None) -> None:
+        """Reset all devices, or those of some columns, to their reset value with its spread."""
+        chosen = np.zeros(self.shape, dtype=bool)
+        chosen[:, slice(None) if columns is None else np.asarray(columns)] = True
+        key = int(self.next_key())
+        for side, population in enumerate(self.populations):
+            normal = np.random.Generator(np.random.Philox(key=key + side)).standard_normal(self.shape)
+            fresh = population.reset + self.device.reset_std * normal
+            self._store(side, np.where(chosen, fresh, self._stored[side]))
+        self._expose(chosen)
+
+    def age(self) -> None:
+        """Let one mini-batch pass without pulses: decay toward the reset value, diffusion."""
+        if not self.device.fades:
+            return
+        for side, population in enumerate(self.populations):
+            decay = population.decay if population.decay is not None else np.ones(self.shape, dtype=np.float32)
+            diffusion = population.diffusion if population.diffusion is not None else np.zeros_like(decay)
+            key = self.next_key()
+            age_devices(self._stored, side, self._parameters, decay, diffusion, population.reset, key)
+        self._expose()
+
+    def worn_pairs(self) -> npt.NDArray[np.bool_]:
+        """Return which one-sided pairs need a refresh: both devices up, one of them far up."""
+        larger, smaller = self._stored.max(axis=0), self._stored.min(axis=0)
+        device = self.device
+        return np.asarray(
+            (larger > device.refresh_upper_threshold * device.w_max)
+            & (smaller > device.refresh_lower_threshold * device.w_max)
+        )
+
+    def refresh(self, composite: FloatArray, significance: float) -> PulseActivity:
+        """Reset worn one-sided pairs and write their difference again, by trains of pulses, column after column."""
+        worn = self.worn_pairs()
+        columns = np.flatnonzero(worn.any(axis=0))
+        if not len(columns):
+            return PulseActivity(0, 0, 0, 0, 0, 0)
+        difference = np.where(worn, self._weights, 0)[:, columns]
+        key = int(self.next_key())
+        for side, population in enumerate(self.populations):
+            normal = np.random.Generator(np.random.Philox(key=key + side)).standard_normal(self.shape)
+            fresh = population.reset + self.device.reset_std * normal
+            self._store(side, np.where(worn, fresh, self._stored[side]))
+        before = self._weights.copy()
+        self._expose(worn)
+        composite += np.float32(significance) * (self._weights - before)
+        selections = np.zeros((len(columns), self.shape[1]), dtype=np.float32)
+        selections[np.arange(len(columns)), columns] = 1.0
+        errors = np.ascontiguousarray(-difference.T)
+        return self.rank_one(selections, errors, 1.0, PulsedUpdate(), composite, significance)
 
     def state(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return what changes: weights and the number of actions so far."""
-        return {"weights": self._weights.copy(), "actions": np.array(self.actions)}
+        """Return what changes: weights, what the devices hold, the number of actions so far."""
+        return {"weights": self._weights.copy(), "stored": self._stored.copy(), "actions": np.array(self.actions)}
 
     def restore(self, state: dict[str, npt.NDArray[np.generic]]) -> None:
         """Take over a state that `state` returned."""
+        self._stored[:] = state["stored"]
         self._weights[:] = state["weights"]
         self.actions = int(state["actions"])

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import astuple, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from cosim.kernels.convert import convert_columns
-from cosim.kernels.update import take_multiples, threshold_columns
+from cosim.kernels.update import take_multiples
 from cosim.periphery import Periphery
-from cosim.tile import FloatArray, PulsedUpdate, Tile, checked, read_matrices
+from cosim.reading import FloatArray, checked, read_matrices
+from cosim.tile import SINGLE_PULSE, PulsedUpdate, Tile
 from cost_model.floorplan import Side
 from cost_model.operations import PulseActivity, ReadActivity
 from device_models.kernels.compile import make_key
 from device_models.parameters import PulsedDevice
 
-# A thresholded value is written by one pulse that certainly fires.
-SINGLE_PULSE = PulsedUpdate(max_train_length=1, update_management=False, train_length_management=False)
 STREAMS_PER_GROUP = 64
 UNLIMITED_LINES = 1 << 30
 
@@ -45,6 +45,8 @@ class TileGroup:
         How updates become pulse trains.
     array_rows, array_cols
         Input and output lines of a physical array; longer sides are split and their results added digitally.
+    references
+        Tiles beside which a reference array stands, for `Tile.zero_shift`.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class TileGroup:
         update: PulsedUpdate | None = None,
         array_rows: int = UNLIMITED_LINES,
         array_cols: int = UNLIMITED_LINES,
+        references: Collection[int] = (),
     ) -> None:
         if not significances or not any(significances):
             raise ValueError(f"significances {list(significances)}: at least one tile must carry weight")
@@ -70,21 +73,30 @@ class TileGroup:
         self.nominal_significances = tuple(float(value) for value in significances)
         first = group * STREAMS_PER_GROUP
         self.tiles = [
-            Tile(shape, device, seed=seed, stream=first + place, periphery=periphery, update=update)
+            Tile(
+                shape,
+                device,
+                seed=seed,
+                stream=first + place,
+                periphery=periphery,
+                update=update,
+                reference=place in references,
+            )
             for place in range(len(significances))
         ]
         self._seed, self._stream = seed, first + STREAMS_PER_GROUP - 1
         self.reads = 0
-        self.significances = self._mismatched()
+        normal = np.random.Generator(np.random.Philox(key=[seed, self._stream])).standard_normal
+        self._gain_errors = self.periphery.gain_mismatch * normal(len(self.tiles))
         self.pointers = np.zeros(len(self.tiles), dtype=np.int64)
-        self.buffer: FloatArray | None = None
+        self.memory: dict[str, npt.NDArray[np.generic]] = {}
+        self.set_significances(self.nominal_significances)
         self._composite = np.zeros(shape, dtype=np.float32)
 
-    def _mismatched(self) -> tuple[float, ...]:
-        """Return the significances that the summing stage really gives, each tile with its gain error."""
-        normal = np.random.Generator(np.random.Philox(key=[self._seed, self._stream])).standard_normal
-        errors = self.periphery.gain_mismatch * normal(len(self.tiles))
-        return tuple(float(s * (1 + e)) for s, e in zip(self.nominal_significances, errors, strict=True))
+    def set_significances(self, nominal: Sequence[float]) -> None:
+        """Set the gains of the summing stage; each tile's is off by its own fixed error. `recombine` is due then."""
+        pairs = zip(nominal, self._gain_errors, strict=True)
+        self.significances = tuple(float(value * (1 + error)) for value, error in pairs)
 
     @property
     def weights(self) -> FloatArray:
@@ -127,13 +139,15 @@ class TileGroup:
         if not forward:
             matrices = [matrix.T for matrix in matrices]
         driven = Side(self.shape[1], self.array_rows) if forward else Side(self.shape[0], self.array_cols)
-        return read_matrices(matrices, values, self.periphery, max(driven.block_lines, 1), self._read_key())
+        block = max(driven.block_lines, 1)
+        return read_matrices(matrices, values, self.periphery, block, self.next_key(), forward=forward)
 
     def _weighted_tiles(self) -> list[FloatArray]:
         pairs = zip(self.tiles, self.significances, strict=True)
         return [np.float32(significance) * tile.weights for tile, significance in pairs if significance]
 
-    def _read_key(self) -> np.uint64:
+    def next_key(self) -> np.uint64:
+        """Return the address of the random numbers of the next read or draw."""
         self.reads += 1
         return np.uint64(make_key(self._seed, self._stream, self.reads))
 
@@ -152,57 +166,87 @@ class TileGroup:
         self.pointers[source] = (self.pointers[source] + count) % self.shape[1]
         return columns
 
-    def read_columns(self, source: int, columns: npt.NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
-        """Read columns of one tile by one-hot inputs; returns the inputs and what the converter gave."""
+    def read_columns(self, source: int, columns: npt.NDArray[np.int64]) -> FloatArray:
+        """Read columns of one tile by one-hot inputs; returns float32 (columns, outputs) as the converter gave it.
+
+        A one-hot input is at full scale on one line of one array: one conversion per output, no partial sums, and
+        nothing for noise management or bound management to do.
+        """
+        if not self.periphery.is_plain:
+            direct = replace(self.periphery, noise_management="off", bound_management="off")
+            tile, key = self.tiles[source], self.next_key()
+            return read_matrices([tile.weights], self._one_hot(columns), direct, self.shape[1], key, forward=False)[0]
+        values = np.ascontiguousarray(self.tiles[source].weights[:, columns].T)
+        if not self.periphery.adc_levels:
+            return values
+        levels, noise = self.periphery.adc_levels, self.periphery.converter_noise
+        read = np.empty_like(values)
+        convert_columns(values, levels, self.periphery.full_scale, noise, self.next_key(), 0, read, False)
+        return read
+
+    def add_to_columns(
+        self, target: int, columns: npt.NDArray[np.int64], values: FloatArray, rate: float
+    ) -> PulseActivity:
+        """Add rate times values, float32 (columns, outputs), to columns of a tile by trains of pulses."""
+        return self._pulse(target, self._one_hot(columns), -values, rate, self.tiles[target].update_settings)
+
+    def pulse_columns(self, target: int, columns: npt.NDArray[np.int64], counts: FloatArray) -> PulseActivity:
+        """Give devices of columns `counts` pulses each, float32 (columns, outputs), signed whole numbers.
+
+        A count of ±1 is one pulse that certainly fires; more are sent one after the other.
+        """
+        most = int(np.abs(counts).max(initial=0.0))
+        rounds = [np.sign(counts) * (np.abs(counts) > number) for number in range(max(most, 1))]
+        chosen = np.concatenate([columns] * len(rounds))
+        errors = np.ascontiguousarray(-np.concatenate(rounds), dtype=np.float32)
+        return self._pulse(target, self._one_hot(chosen), errors, self.tiles[target].device.granularity, SINGLE_PULSE)
+
+    def _one_hot(self, columns: npt.NDArray[np.int64]) -> FloatArray:
         selections = np.zeros((len(columns), self.shape[1]), dtype=np.float32)
         selections[np.arange(len(columns)), columns] = 1.0
-        values = np.ascontiguousarray(self.tiles[source].weights[:, columns].T)
-        if self.periphery.adc_levels:
-            # A one-hot input is at full scale on one line of one array: one conversion per output, no partial sums.
-            levels, noise = self.periphery.adc_levels, self.periphery.noise_lsb
-            read = np.empty_like(values)
-            convert_columns(values, levels, self.periphery.full_scale, noise, self._read_key(), 0, read, False)
-            values = read
-        return selections, values
+        return selections
 
-    def transfer(self, source: int, target: int, *, columns: int, rate: float) -> PulseActivity:
-        """Read the next columns of one tile and add rate times their content to another by pulses.
+    def digital_matrix(self, name: str) -> FloatArray:
+        """Return a digital matrix that the algorithm keeps beside the tiles, float32 (outputs, inputs); zero at first.
 
-        The source keeps its content (Li et al., arXiv:2510.02516, Eq. 7 and Appendix I.1).
+        Like everything in `memory` it is part of the state.
         """
-        selections, values = self.read_columns(source, self.next_columns(source, columns))
-        return self._pulse(target, selections, -values, rate, self.tiles[target].update_settings)
+        return self.digital_array(name, self.shape)
 
-    def buffered_transfer(
-        self, source: int, target: int, *, columns: int, rate: float, threshold: float, momentum: float
-    ) -> PulseActivity:
-        """Read the next columns of one tile into the digital buffer; where it passes the threshold, pulse the target.
+    def digital_array(self, name: str, shape: tuple[int, ...], fill: float = 0.0) -> FloatArray:
+        """Return a digital array of any shape, float32, filled with one value at first."""
+        if name not in self.memory:
+            self.memory[name] = np.full(shape, fill, dtype=np.float32)
+        array: FloatArray = self.memory[name]  # type: ignore[assignment]
+        return array
 
-        The threshold is given in granularities of the target (Gokmen, Front. Artif. Intell. 4 (2021)).
-        """
-        chosen = self.next_columns(source, columns)
-        selections, values = self.read_columns(source, chosen)
-        counts = np.empty_like(values)
-        granularity = self.tiles[target].device.dw_min
-        threshold_columns(self.digital_buffer(), chosen, values, float(rate), threshold * granularity, momentum, counts)
-        return self._pulse(target, selections, -counts, granularity, SINGLE_PULSE)
+    def uniform(self, count: int) -> npt.NDArray[np.float64]:
+        """Return random numbers in [0, 1) for decisions of an algorithm."""
+        return np.random.Generator(np.random.Philox(key=int(self.next_key()))).random(count)
 
-    def digital_buffer(self) -> FloatArray:
-        """Return the digital matrix beside the tiles, float32 (outputs, inputs); zero at first."""
-        if self.buffer is None:
-            self.buffer = np.zeros(self.shape, dtype=np.float32)
-        return self.buffer
+    def age(self) -> None:
+        """Let one mini-batch pass in every device: decay and diffusion."""
+        for tile in self.tiles:
+            tile.age()
+        self.recombine()
+
+    def refresh(self) -> PulseActivity:
+        """Write worn one-sided pairs again, and return the pulses that this took."""
+        total = np.zeros(6)
+        for tile, significance in zip(self.tiles, self.significances, strict=True):
+            total += astuple(tile.refresh(self._composite, significance))
+        return PulseActivity(*total.tolist())
 
     def accumulate(self, inputs: FloatArray, errors: FloatArray, rate: float) -> None:
-        """Add -rate dᵀx to the digital buffer."""
-        buffer = self.digital_buffer()
+        """Add -rate dᵀx to the digital matrix ``gradient``."""
+        buffer = self.digital_matrix("gradient")
         buffer -= np.float32(rate) * (errors.T @ inputs)
 
     def write_buffer(self, target: int) -> PulseActivity:
-        """Take whole multiples of the granularity out of the buffer and pulse them onto a tile, row after row."""
+        """Take whole multiples of the granularity out of ``gradient`` and pulse them onto a tile, row after row."""
         counts = np.empty(self.shape, dtype=np.float32)
-        granularity = self.tiles[target].device.dw_min
-        take_multiples(self.digital_buffer(), granularity, counts)
+        granularity = self.tiles[target].device.granularity
+        take_multiples(self.digital_matrix("gradient"), granularity, counts)
         busy = np.flatnonzero(counts.any(axis=1))
         selections = np.zeros((len(busy), self.shape[0]), dtype=np.float32)
         selections[np.arange(len(busy)), busy] = 1.0
@@ -215,8 +259,8 @@ class TileGroup:
             "pointers": self.pointers.copy(),
             "reads": np.array(self.reads),
         }
-        if self.buffer is not None:
-            state["buffer"] = self.buffer.copy()
+        state["significances"] = np.array(self.significances)
+        state |= {f"memory.{name}": array.copy() for name, array in self.memory.items()}
         for place, tile in enumerate(self.tiles):
             state |= {f"tile{place}.{name}": value for name, value in tile.state().items()}
         return state
@@ -226,9 +270,11 @@ class TileGroup:
         self._composite[:] = state["composite"]
         self.pointers[:] = state["pointers"]
         self.reads = int(state["reads"])
-        self.buffer = np.array(state["buffer"], dtype=np.float32) if "buffer" in state else None
+        self.significances = tuple(state["significances"].tolist())
+        kept = {name: array for name, array in state.items() if name.startswith("memory.")}
+        self.memory = {name.removeprefix("memory."): np.array(array) for name, array in kept.items()}
         for place, tile in enumerate(self.tiles):
-            tile.restore({name: state[f"tile{place}.{name}"] for name in ("weights", "actions")})
+            tile.restore({name: state[f"tile{place}.{name}"] for name in ("weights", "stored", "actions")})
 
 
 class DigitalMatrix:

@@ -7,6 +7,7 @@ import os
 import queue
 import signal
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -102,7 +103,7 @@ def _with_absolute_path(point: Point) -> Point:
 
 def _on_processes(points: list[Point], checkpoint: Checkpoint, report: Report, workers: int) -> Outcomes:
     context = multiprocessing.get_context("spawn")
-    reports, stop = context.Queue(), context.Event()
+    reports, stop = context.Queue(), context.RawValue("b", 0)
     with ProcessPoolExecutor(workers, context, _start_worker, (reports, stop, os.getpid())) as executor:
         with _interrupts_ignored():  # Ctrl-C goes to all processes; this one ends the workers
             running: set[Future[Outcome]] = {
@@ -120,7 +121,7 @@ def _on_processes(points: list[Point], checkpoint: Checkpoint, report: Report, w
             ) from None
         finally:
             if running:  # after an error; the points in training would be waited for
-                stop.set()
+                stop.value = 1
             executor.shutdown(wait=False, cancel_futures=True)
 
 
@@ -149,13 +150,16 @@ _reports: Any = None
 
 
 def _start_worker(reports: Any, stop: Any, parent: int) -> None:
-    """Remember where to report to, and end when told to or with the parent, even where that was killed."""
+    """Remember where to report to, and end when told to or with the parent, even where that was killed.
+
+    `stop` is a plain shared byte: whoever sets an event waits for the processes that wait for it.
+    """
     global _reports
     _reports = reports
 
     def watch() -> None:
-        while os.getppid() == parent and not stop.wait(0.5):
-            pass
+        while os.getppid() == parent and not stop.value:
+            time.sleep(POLL_SECONDS)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

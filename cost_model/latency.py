@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-PARALLEL_OVER_LAYERS = frozenset({"update", "transfer", "program"})
+PARALLEL_OVER_LAYERS = frozenset({"update", "transfer", "refresh", "program", "calibrate"})
 
 
 def critical_path(lines: pd.DataFrame) -> pd.Series[bool]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from cost_model.floorplan import LayerFloorplan
 
-KINDS = ("program", "forward", "backward", "update", "transfer", "digital")
+KINDS = ("program", "calibrate", "forward", "backward", "update", "transfer", "refresh", "digital")
 
 COUNTS: dict[str, str] = {
     "performed": "times the operation was performed: vectors read or written, columns or rows transferred",
@@ -124,6 +124,28 @@ class PulseActivity:
     cells_touched: float
 
 
+@dataclass(frozen=True)
+class TransferWork:
+    """Digital work on each value of a column that is transferred.
+
+    Parameters
+    ----------
+    operations
+        Floating-point operations on digital matrices.
+    accesses
+        Elements of digital matrices moved to or from SRAM.
+    comparisons
+        Threshold comparisons.
+    """
+
+    operations: float = 0.0
+    accesses: float = 0.0
+    comparisons: float = 0.0
+
+
+NO_WORK = TransferWork()
+
+
 def read_counts(plan: LayerFloorplan, activity: ReadActivity, *, tiles: int, forward: bool) -> FloatArray:
     """Return what reading `tiles` tiles together activates; backward, the lines change roles.
 
@@ -182,12 +204,13 @@ def update_counts(plan: LayerFloorplan, activity: PulseActivity) -> FloatArray:
     )
 
 
-def transfer_counts(plan: LayerFloorplan, write: PulseActivity, *, reads: float, buffered: bool) -> FloatArray:
+def transfer_counts(
+    plan: LayerFloorplan, write: PulseActivity, *, reads: float, work: TransferWork = NO_WORK
+) -> FloatArray:
     """Return what a transfer activates: `reads` one-hot column reads of one tile, then pulses on another.
 
-    Without a buffer the value read sets the trains directly, with a fixed scale: no floating-point work, as the
-    papers count it. With a buffer each value is multiplied, added to the buffer and compared. Only the arrays that
-    hold the column are read and pulsed, so there are no partial sums.
+    Without digital work the value read sets the trains directly, with a fixed scale: no floating-point operation, as
+    the papers count it. Only the arrays that hold the column are read and pulsed, so there are no partial sums.
     """
     outputs = plan.shape.outputs
     reached = plan.reached_by_one_line(forward=True)
@@ -197,15 +220,13 @@ def transfer_counts(plan: LayerFloorplan, write: PulseActivity, *, reads: float,
     read[INDEX["register_bytes"]] = reads * outputs * plan.conventions.vector_bytes
     written = pulse_counts(reached, write)
     written[INDEX["performed"]] = 0
-    if not buffered:
-        return read + written
     return (
         read
         + written
         + counts(
-            buffer_operations=2 * reads * plan.vector_lengths[1],
-            comparisons=reads * outputs,
-            sram_bytes=2 * reads * outputs * plan.conventions.buffer_bytes,
+            buffer_operations=work.operations * reads * plan.vector_lengths[1],
+            comparisons=work.comparisons * reads * outputs,
+            sram_bytes=work.accesses * reads * outputs * plan.conventions.buffer_bytes,
         )
     )
 
@@ -263,14 +284,31 @@ def neuron_counts(plan: LayerFloorplan, vectors: float) -> FloatArray:
     )
 
 
-def program_counts(plan: LayerFloorplan, *, pulses: float, cells: float) -> FloatArray:
-    """Return what programming `cells` weights with `pulses` device pulses activates, one row at a time."""
+def program_counts(plan: LayerFloorplan, *, pulses: float, cells: float, rows: float | None = None) -> FloatArray:
+    """Return what programming `cells` weights with `pulses` device pulses activates, one row at a time.
+
+    `rows` are written; every row once where not given.
+    """
     shape = plan.shape
+    if rows is None:
+        rows = shape.outputs if cells else 0
     return counts(
-        performed=shape.outputs if cells else 0,
+        performed=rows,
         pulse_slots=pulses / shape.inputs,
         line_slots=pulses / shape.inputs * (shape.inputs + shape.outputs),
         pulses=2 * pulses,
         coincidences=pulses,
         cells_touched=cells,
     )
+
+
+def calibration_counts(plan: LayerFloorplan, *, pulses: float, programmed: float) -> FloatArray:
+    """Return what zero-shifting one tile activates: `pulses` alternating pulses on all devices at once, then a program.
+
+    `programmed` device pulses bring the reference array to the state found, one row at a time.
+    """
+    shape = plan.shape
+    whole = PulseActivity(
+        pulses, pulses, pulses * shape.inputs, pulses * shape.outputs, pulses * shape.cells, pulses * shape.cells
+    )
+    return pulse_counts(plan, whole) + program_counts(plan, pulses=programmed, cells=shape.cells)

@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 KINDS = ("measured", "fitted", "derived", "assumed")
+OWN_MEASUREMENT = "file:"
 
 
 class ProvenanceError(ValueError):
@@ -19,7 +20,7 @@ class ProvenanceError(ValueError):
 
 @dataclass(frozen=True)
 class Quantity:
-    """One number that can be traced.
+    """One number, or a list of numbers of one kind, that can be traced.
 
     Parameters
     ----------
@@ -30,9 +31,12 @@ class Quantity:
     kind
         ``measured``, ``fitted``, ``derived`` (its formula is in code) or ``assumed`` (its note says why).
     source
-        Key of `sources.toml`; may be empty for derived and assumed numbers only.
+        Key of `sources.toml`, or ``file:`` and the name of a measurement of one's own; may be empty for derived and
+        assumed numbers only.
     note
         What the number is and, where it is assumed, why this value.
+    further
+        The numbers of a list after the first; empty for one number.
     """
 
     value: float
@@ -40,9 +44,10 @@ class Quantity:
     kind: str
     source: str = ""
     note: str = ""
+    further: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.value):
+        if not all(math.isfinite(number) for number in (self.value, *self.further)):
             raise ProvenanceError(f"value {self.value} [{self.unit}] is not finite ({self.note or self.source})")
         if self.kind not in KINDS:
             raise ProvenanceError(f"kind {self.kind!r} is unknown; known: {', '.join(KINDS)}")
@@ -50,7 +55,7 @@ class Quantity:
             raise ProvenanceError(f"a {self.kind} value needs a source: {self.value} [{self.unit}] {self.note}")
         if self.kind == "assumed" and not self.note:
             raise ProvenanceError(f"an assumed value needs a note that says why: {self.value} [{self.unit}]")
-        if self.source and self.source not in sources():
+        if self.source and not self.source.startswith(OWN_MEASUREMENT) and self.source not in sources():
             raise ProvenanceError(f"source {self.source!r} is not listed in device_models/sources.toml")
 
     def describe(self) -> str:
@@ -70,8 +75,13 @@ def quantity_from_table(table: Mapping[str, Any], where: str) -> Quantity:
     missing = {"value", "unit", "kind"} - set(table)
     if unknown or missing:
         raise ProvenanceError(f"{where}: unknown keys {sorted(unknown)}, missing keys {sorted(missing)}")
+    value = table["value"]
     try:
-        return Quantity(**{**table, "value": float(table["value"])})
+        first, *further = [float(number) for number in (value if isinstance(value, list) else [value])]
+    except (TypeError, ValueError):
+        raise ProvenanceError(f"{where}: value = {value!r} is not a number or a list of numbers") from None
+    try:
+        return Quantity(**{**table, "value": first}, further=tuple(further))
     except ProvenanceError as error:
         raise ProvenanceError(f"{where}: {error}") from None
 

@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from cosim.health import Budget, Check, symmetric_point_check
 from cosim.plan import Plan
 from cost_model.floorplan import MatrixShape, StorageNeeds
+from device_models.parameters import PulsedDevice
 
 
 class Parameters(BaseModel):
@@ -36,6 +38,12 @@ class Algorithm(ABC):
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters
+        self.device: PulsedDevice | None = None
+        self.progress = 0.0
+
+    def prepare(self, device: PulsedDevice) -> None:
+        """Learn which devices it trains; plans may depend on them."""
+        self.device = device
 
     @property
     @abstractmethod
@@ -46,9 +54,35 @@ class Algorithm(ABC):
     def plan(self, shape: MatrixShape, learning_rate: float) -> Plan:
         """Return the operations of a step for one layer, in order; `learning_rate` is the scheduled one."""
 
+    @property
+    def references(self) -> tuple[int, ...]:
+        """Tiles beside which a reference array stands: those that zero-shifting calibrates, if it is asked for."""
+        return self.zero_symmetric_tiles if self.zero_shift_pulses else ()
+
+    @property
+    def zero_symmetric_tiles(self) -> tuple[int, ...]:
+        """Tiles whose symmetric point must read 0 for the algorithm to find its optimum; none by default."""
+        return ()
+
+    @property
+    def zero_shift_pulses(self) -> int:
+        """Alternating pulses with which a symmetric point is found before training; 0 for no calibration."""
+        return int(getattr(self.parameters, "zero_shift_pulses", 0))
+
     def storage(self, batch_size: int) -> StorageNeeds:
         """Return what the algorithm keeps in digital memory; nothing but one sample's vectors by default."""
         return StorageNeeds()
+
+    @property
+    def changes_with_progress(self) -> bool:
+        """Whether plans depend on `progress`, the part of the training that is done, 0 to 1."""
+        return False
+
+    def health(self, budget: Budget) -> list[Check]:
+        """Return the numbers that decide whether training works; here, the symmetric points that must read 0."""
+        if not self.zero_symmetric_tiles or self.zero_shift_pulses:
+            return []
+        return [symmetric_point_check(budget.device)]
 
     def observe(self, loss: float, *, epoch_end: bool) -> bool:
         """See the loss of a mini-batch, or the mean of an epoch; return whether the plan has changed."""

@@ -37,4 +37,4 @@ class AnalogSGD(Algorithm):
 
     def plan(self, shape: MatrixShape, learning_rate: float) -> Plan:
         """Forward, backward, pulsed update of the one tile."""
-        return Forward(), Backward(), Update(tile=0, rate=learning_rate)
+        return Forward(), Backward(), Update(target=0, rate=learning_rate)

@@ -5,6 +5,7 @@ Tile 0 is the coarsest, tile N = tiles - 1 the finest; W̄ = kappa Σ gammaⁿ W
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any, ClassVar, Literal
@@ -14,49 +15,59 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from cosim.algorithms.algorithm import Algorithm, Parameters
-from cosim.plan import Backward, Forward, Plan, Transfer, Update
+from cosim.health import Budget, Check, at_least, at_most, noise_spread
+from cosim.plan import Backward, Forward, Plan, Step, Transfer, Update
 from cost_model.floorplan import MatrixShape
 
 AGGRESSIVE_SWITCHES = 3
 MILD_WINDOW = 5
+# Limits of the health line; where they come from stands in `ResidualLearning.health`.
+STEP_MAX, NOISE_MAX, WINDUP_MAX, SWEEPS_MIN = 0.15, 0.05, 1.0, 5.0
+# Parameters of a transfer that are given one by one, or all derived from column_rate.
+TRANSFER_KEYS = ("transfer_rate", "transfer_rate_ratio", "transfer_period", "transfer_period_ratio", "transfer_columns")
 
 
 def paper_setting(tiles: int, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the vectors of the released code: gamma 0.5, periods 2·5ᵏ, one column, rates 0.1·1.2ⁿ, fast rate 1."""
-    return {
-        "gamma": 0.5,
-        "weight_scale": 1.0,
-        "fast_rate": 1.0,
+    transfers = {
         "transfer_rate": 0.1,
         "transfer_rate_ratio": 1.2,
         "transfer_period": 2,
         "transfer_period_ratio": 5,
         "transfer_columns": 1,
+    }
+    return {
+        "gamma": 0.5,
+        "weight_scale": 1.0,
+        "fast_rate": 1.0,
         "warm_start": "epoch",
+        **({} if "column_rate" in given else transfers),
     }
 
 
 def balanced_setting(tiles: int, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a setting for short budgets: quiet finest tile, 32 columns per transfer, no warm start.
+    """Return a setting that holds for any number of tiles: the finest one quiet, the gradient step the same.
 
-    The step of the finest tile in the composite weight, fast_rate kappa gammaᴺ, is 0.03 whatever gamma and kappa
-    are given. With few tiles more transfers only bring noise into heavy tiles, so fewer columns are moved.
+    kappa leaves the coarse tiles enough range; gamma then brings the finest tile to `FINEST` whatever their number,
+    and the fast rate brings the gradient step in the composite weight to `GRADIENT_STEP`. Columns are taken over at
+    one rate in all layers, which falls toward the end of the training so that the noise of the transfers freezes out.
     """
-    gamma = given.get("gamma", 0.5)
-    weight_scale = given.get("weight_scale", 0.5 if tiles > 4 else 0.25)
-    many = tiles > 3
+    weight_scale = given.get("weight_scale", BALANCED_SCALE if tiles > FEW_TILES else BALANCED_SCALE_FEW)
+    finest = tiles - 1
+    gamma = given.get("gamma", min((FINEST / weight_scale) ** (1 / finest), GAMMA_MAX) if finest else 0.5)
+    transfers = {"column_rate": 0.02, "column_rate_ratio": 4.0}
     return {
         "gamma": gamma,
         "weight_scale": weight_scale,
-        "fast_rate": 0.03 / (weight_scale * gamma ** (tiles - 1)),
-        "transfer_rate": 0.02 if many else 0.1,
-        "transfer_rate_ratio": 1.2,
-        "transfer_period": 2,
-        "transfer_period_ratio": 5,
-        "transfer_columns": 32 if many else 2,
+        "fast_rate": GRADIENT_STEP / (weight_scale * gamma**finest),
         "warm_start": "off",
+        "cooling": 0.1,
+        **({} if set(TRANSFER_KEYS) & set(given) else transfers),
     }
 
+
+BALANCED_SCALE, BALANCED_SCALE_FEW, FEW_TILES = 0.5, 0.25, 4
+FINEST, GAMMA_MAX, GRADIENT_STEP = 1 / 64, 0.5, 0.1
 
 SETTINGS: dict[str, Callable[[int, Mapping[str, Any]], dict[str, Any]]] = {
     "balanced": balanced_setting,
@@ -65,7 +76,11 @@ SETTINGS: dict[str, Callable[[int, Mapping[str, Any]], dict[str, Any]]] = {
 
 
 class ResidualLearningParameters(Parameters):
-    """Parameters of residual learning; `setting` fills what is not given."""
+    """Parameters of residual learning; `setting` fills what is not given.
+
+    Transfers are set by `column_rate`, from which columns, period and rate of each layer follow; or one by one by
+    `transfer_rate` and what follows it.
+    """
 
     name: Literal["residual_learning"] = "residual_learning"
     setting: Literal["balanced", "paper"] = "balanced"
@@ -73,14 +88,27 @@ class ResidualLearningParameters(Parameters):
     gamma: float = Field(gt=0, lt=1, description="ratio of significance between neighbouring tiles")
     weight_scale: float = Field(gt=0, le=10, description="kappa: significance of the coarsest tile")
     fast_rate: float = Field(ge=0, description="rate of the finest tile, constant")
-    transfer_rate: float = Field(ge=0, description="rate of source tile n is transfer_rate x transfer_rate_ratio^n")
-    transfer_rate_ratio: float = Field(gt=0)
-    transfer_period: int = Field(ge=1, description="mini-batches between transfers of the finest tile")
-    transfer_period_ratio: int = Field(ge=1, description="each coarser transfer is this many times rarer")
-    transfer_columns: int = Field(ge=1, description="columns per transfer, at most the fan-in")
-    warm_start: Literal["off", "epoch", "mini_batch"] = Field(
-        description="Algorithm 1, lines 1 to 18, with the loss looked at after each epoch or each mini-batch"
+    column_rate: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="share of a column of the finest tile that its neighbour takes over per mini-batch",
     )
+    column_rate_ratio: float | None = Field(None, ge=1, description="each coarser transfer is this many times slower")
+    cooling: float = Field(1.0, gt=0, le=1, description="what is left of the transfer rates at the end of the training")
+    transfer_rate: float | None = Field(None, ge=0, description="of source tile n: times transfer_rate_ratio^n")
+    transfer_rate_ratio: float | None = Field(None, gt=0)
+    transfer_period: int | None = Field(None, ge=1, description="mini-batches between transfers of the finest tile")
+    transfer_period_ratio: int | None = Field(None, ge=1, description="each coarser transfer is this many times rarer")
+    transfer_columns: int | None = Field(None, ge=1, description="columns per transfer, at most the fan-in")
+    warm_start: Literal["off", "phases", "plateau", "epoch", "mini_batch"] = Field(
+        description="off; phases of fixed length; until the averaged loss stops falling; or as printed in Algorithm 1, "
+        "with the loss looked at after each epoch or each mini-batch"
+    )
+    warm_start_mini_batches: int = Field(
+        1250, ge=1, description="length of a phase, or mini-batches that the loss is averaged over"
+    )
+    zero_shift_pulses: int = Field(0, ge=0, description="pulses that find every tile's symmetric point; 0: none")
 
     @model_validator(mode="before")
     @classmethod
@@ -88,12 +116,33 @@ class ResidualLearningParameters(Parameters):
         """Fill what is not given from the named setting."""
         if not isinstance(given, dict):
             return given
+        given = {key: value for key, value in given.items() if value is not None}
         setting, tiles = SETTINGS.get(str(given.get("setting", "balanced"))), given.get("tiles", 4)
         try:
             filled = setting(tiles, given) if setting else paper_setting(1, given)
         except (TypeError, ArithmeticError):  # a value of a wrong type or range; the checks that follow name it
             filled = paper_setting(1, given)
-        return filled | given
+        missing = {key: value for key, value in TRANSFER_DEFAULTS.items() if set(TRANSFER_KEYS) & set(given)}
+        return missing | filled | given
+
+    @model_validator(mode="after")
+    def one_way_to_transfer(self) -> ResidualLearningParameters:
+        """Refuse transfers that are given both ways."""
+        doubled = [key for key in TRANSFER_KEYS if getattr(self, key) is not None]
+        if self.column_rate is not None and doubled:
+            raise ValueError(f"either column_rate or {', '.join(doubled)}, not both: the one follows from the others")
+        if self.column_rate is not None and self.column_rate_ratio is None:
+            self.__dict__["column_rate_ratio"] = 4.0
+        return self
+
+
+TRANSFER_DEFAULTS = {
+    "transfer_rate": 0.02,
+    "transfer_rate_ratio": 1.2,
+    "transfer_period": 2,
+    "transfer_period_ratio": 5,
+    "transfer_columns": 32,
+}
 
 
 class ResidualLearning(Algorithm):
@@ -115,38 +164,138 @@ class ResidualLearning(Algorithm):
         own = self.parameters
         return tuple(own.weight_scale * own.gamma**n for n in range(own.tiles))
 
-    def period(self, source: int) -> int:
-        """Return the mini-batches between transfers out of a tile."""
-        own = self.parameters
-        return int(own.transfer_period * own.transfer_period_ratio ** (self.finest - source))
+    @property
+    def zero_symmetric_tiles(self) -> tuple[int, ...]:
+        """All tiles that are transferred from (Li et al., Assumption 4: G vanishes at 0 only)."""
+        return tuple(range(1, self.parameters.tiles))
+
+    @property
+    def changes_with_progress(self) -> bool:
+        """Whether transfers cool down."""
+        return bool(self.parameters.cooling < 1)
+
+    def plan(self, shape: MatrixShape, learning_rate: float) -> Plan:
+        """Forward, backward, pulsed update of the finest tile; then the cascade, or warm-start transfers."""
+        steps: tuple[Step, ...] = (Forward(), Backward(), Update(target=self.finest, rate=self.parameters.fast_rate))
+        if self.warmed >= self.finest:
+            return (*steps, *(self.transfer(n, n - 1, shape) for n in range(self.finest, 0, -1)))
+        steps = (*steps, self.transfer(self.finest, self.warmed, shape))
+        as_printed = self.parameters.warm_start in ("epoch", "mini_batch")
+        if as_printed or self.warmed == self.finest - 1:
+            return steps
+        # The finest pair stays at work: its neighbour would stand empty while a coarse tile is warmed.
+        return (*steps, self.transfer(self.finest, self.finest - 1, shape))
 
     def transfer(self, source: int, target: int, shape: MatrixShape) -> Transfer:
         """Return the transfer from one tile to another; rate and period are those of the source."""
         own = self.parameters
-        return Transfer(
-            source=source,
-            target=target,
-            rate=own.transfer_rate * own.transfer_rate_ratio**source,
-            columns=min(own.transfer_columns, shape.inputs),
-            every=self.period(source),
-        )
+        left = own.cooling**self.progress
+        if own.column_rate is None:
+            columns = min(own.transfer_columns, shape.inputs)
+            rate = own.transfer_rate * own.transfer_rate_ratio**source
+            every = own.transfer_period * own.transfer_period_ratio ** (self.finest - source)
+        else:
+            columns, every, rate = visits(self.share(source), shape.inputs, self.visit_rate)
+        return Transfer(source=source, target=target, rate=rate * left, columns=columns, every=int(every))
 
-    def plan(self, shape: MatrixShape, learning_rate: float) -> Plan:
-        """Forward, backward, pulsed update of the finest tile; then the cascade, or a warm-start transfer."""
-        steps = (Forward(), Backward(), Update(tile=self.finest, rate=self.parameters.fast_rate))
-        if self.warmed < self.finest:
-            return (*steps, self.transfer(self.finest, self.warmed, shape))
-        return (*steps, *(self.transfer(n, n - 1, shape) for n in range(self.finest, 0, -1)))
+    def share(self, source: int) -> float:
+        """Return the share of a column that moves on per mini-batch, before cooling, where it is what is given."""
+        own = self.parameters
+        return float(own.column_rate / own.column_rate_ratio ** (self.finest - source))
+
+    def column_share(self, source: int, shape: MatrixShape) -> float:
+        """Return the share of a column that moves on per mini-batch, rate x columns / (fan-in x period), uncooled."""
+        step = self.transfer(source, source - 1, shape)
+        left: float = self.parameters.cooling**self.progress
+        return step.rate / left * step.columns / (shape.inputs * step.every)
+
+    @property
+    def visit_rate(self) -> float:
+        """Rate with which a full column sends at most one pulse per cross-point: granularity over bound."""
+        device = self.device
+        return 0.2 if device is None else min(device.granularity / device.w_max, 1.0)
 
     def observe(self, loss: float, *, epoch_end: bool) -> bool:
-        """During warm start, move on to the next finer tile when the loss has reached a plateau."""
-        if self.warmed >= self.finest or epoch_end != (self.parameters.warm_start == "epoch"):
+        """During warm start, move on to the next finer tile when the phase is over."""
+        own = self.parameters
+        if self.warmed >= self.finest or epoch_end != (own.warm_start == "epoch"):
             return False
         self.losses.append(loss)
-        if not loss_plateau(self.losses, self.warmed):
-            return False
-        self.warmed += 1
-        return True
+        over: bool
+        if own.warm_start == "phases":
+            over = len(self.losses) >= own.warm_start_mini_batches
+        elif own.warm_start == "plateau":
+            over = averaged_plateau(self.losses, own.warm_start_mini_batches)
+        else:
+            over = loss_plateau(self.losses, self.warmed)
+        if over:
+            self.warmed += 1
+            if own.warm_start in ("phases", "plateau"):
+                self.losses.clear()
+        return over
+
+    def health(self, budget: Budget) -> list[Check]:
+        """Return the rules that decide whether a cascade works.
+
+        Noise floor: a tile whose pulses are mostly noise keeps a spread of τ sqrt(g / (2τ - g)) whatever its rate;
+        in the weight that is times kappa gammaᴺ. Gradient step: fast rate x kappa gammaᴺ is the rate of SGD.
+        Range: the finer tiles together must reach half a step of the coarsest one, or they cannot take it back.
+        Wind-up: a transfer faster than the finest tile can forget overshoots. Sweeps: a tile that takes over less
+        than a few times its neighbour does nothing in this training.
+        """
+        own, device = self.parameters, budget.device
+        finest = self.significances[-1]
+        checks = [*super().health(budget), _step(own.fast_rate * finest, finest)]
+        checks.append(_noise(noise_spread(device) * finest, own.tiles))
+        if own.tiles == 1:
+            return checks
+        checks.append(_range(own.gamma, own.tiles, device.granularity / device.w_max))
+        checks += [self._sweeps(budget), *self._windup(budget)]
+        return checks
+
+    def _sweeps(self, budget: Budget) -> Check:
+        """Return how often the slowest layer passes the finest tile on during the training."""
+        layer = min(budget.shapes, key=lambda shape: self.column_share(self.finest, shape))
+        cooling = self.parameters.cooling
+        mean = (1 - cooling) / -math.log(cooling) if cooling < 1 else 1.0
+        sweeps = self.column_share(self.finest, layer) * budget.mini_batches * mean
+        limit = f"at least {SWEEPS_MIN:g}, slowest layer {layer.name}"
+        advice = "" if sweeps >= SWEEPS_MIN else self._more_sweeps(sweeps)
+        return Check("sweeps of the finest tile", sweeps, limit, advice)
+
+    def _more_sweeps(self, sweeps: float) -> str:
+        """Return what to change for `SWEEPS_MIN` sweeps."""
+        if not sweeps:
+            return "raise transfer_rate above 0"
+        factor = SWEEPS_MIN / sweeps
+        longer = f"train {at_least(factor)} times longer"
+        rate = self.parameters.column_rate
+        if rate is None:
+            return f"raise transfer_rate by a factor of {at_least(factor)}, or {longer}"
+        return f"raise column_rate to {at_least(rate * factor)}, or {longer}" if rate * factor <= 1 else longer
+
+    def _windup(self, budget: Budget) -> list[Check]:
+        """Return transfer rate x memory of the finest tile in the layer where it is largest; nothing without data."""
+        if budget.activity is None:
+            return []
+        device = budget.device
+        slope = device.asymmetry_slope() or 0.0
+        values = {}
+        for shape in budget.shapes:
+            hits = self.parameters.fast_rate * budget.activity.products[shape.name] / device.granularity
+            if slope > 0 and hits > 0:
+                memory = 1 / (device.granularity * slope * hits)
+                values[shape.name] = self.column_share(self.finest, shape) * memory
+        if not values:
+            return []
+        layer = max(values, key=lambda name: values[name])
+        product = values[layer]
+        advice = ""
+        if product > WINDUP_MAX:
+            key = "transfer_rate" if self.parameters.column_rate is None else "column_rate"
+            advice = f"lower {key} or raise fast_rate by a factor of {at_least(product / WINDUP_MAX)}"
+        limit = f"at most {WINDUP_MAX:g}, layer {layer}, first mini-batch"
+        return [Check("transfer rate x memory of the finest tile", product, limit, advice)]
 
     def settle(self) -> None:
         """Go straight to the cascade."""
@@ -156,7 +305,7 @@ class ResidualLearning(Algorithm):
         """Return what pricing assumes about the warm start."""
         if self.parameters.warm_start == "off":
             return []
-        return ["warm start ends when the loss says so; without training the cascade is priced from the start"]
+        return ["warm start ends in training; without it the cascade is priced from the start"]
 
     def state(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return the tile that is being warmed up and the losses seen."""
@@ -166,6 +315,45 @@ class ResidualLearning(Algorithm):
         """Take over a state that `state` returned."""
         self.warmed = int(state["warmed"])
         self.losses = [float(value) for value in state["losses"]]
+
+
+def _step(step: float, finest: float) -> Check:
+    advice = "" if step <= STEP_MAX else f"lower fast_rate to {at_most(STEP_MAX / finest)} or less"
+    return Check("gradient step in the weight", step, f"at most {STEP_MAX:g}", advice)
+
+
+def _noise(floor: float, tiles: int) -> Check:
+    advice = ""
+    if floor > NOISE_MAX:
+        keys = "gamma or weight_scale" if tiles > 1 else "weight_scale"
+        advice = f"add tiles, or lower {keys} by a factor of {at_least(floor / NOISE_MAX)}"
+    return Check("noise floor of the finest tile", floor, f"at most {NOISE_MAX:g} in weight units", advice)
+
+
+def _range(gamma: float, tiles: int, step: float) -> Check:
+    """Return the reach of the finer tiles over half a step of the coarsest, in its own units."""
+    reach, advice = _reach(gamma, tiles), ""
+    if reach < step / 2:
+        enough = next((share / 100 for share in range(1, 100) if _reach(share / 100, tiles) >= step / 2), None)
+        advice = "take finer devices" if enough is None else f"raise gamma to {enough:g}, or take finer devices"
+    return Check("reach of the finer tiles", reach, f"at least half a coarse step, {step / 2:.3g}", advice)
+
+
+def _reach(gamma: float, tiles: int) -> float:
+    return sum(gamma**n for n in range(1, tiles))
+
+
+def visits(share: float, inputs: int, most: float) -> tuple[int, int, float]:
+    """Return columns, period and rate of transfers that take over a share of every column per mini-batch.
+
+    As few columns as possible: the rate is as near to `most` as whole columns and periods allow.
+    """
+    per_mini_batch = share * inputs / most
+    if per_mini_batch >= 1:
+        columns, period = min(math.ceil(per_mini_batch), inputs), 1
+    else:
+        columns, period = 1, max(int(1 / per_mini_batch), 1)
+    return columns, period, share * inputs * period / columns
 
 
 def loss_plateau(losses: list[float], switches: int) -> bool:
@@ -178,3 +366,10 @@ def loss_plateau(losses: list[float], switches: int) -> bool:
     recent = losses[-(MILD_WINDOW + 1) :]
     rises = sum(after > before for before, after in pairwise(recent))
     return len(losses) > MILD_WINDOW and rises >= 2
+
+
+def averaged_plateau(losses: list[float], window: int) -> bool:
+    """Return whether the mean loss of the last `window` mini-batches is not below that of the `window` before them."""
+    if len(losses) < 2 * window or len(losses) % window:
+        return False
+    return sum(losses[-window:]) >= sum(losses[-2 * window : -window])

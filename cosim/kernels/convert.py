@@ -10,6 +10,8 @@ from device_models.kernels.compile import array, normal, scalar
 # Adding and subtracting 1.5 x 2^52 leaves no fraction bits: the nearest integer, ties to even, for |x| < 2^51.
 ROUND_SHIFT = 1.5 * 2.0**52
 
+DURATION_STEPS = 65536.0
+
 
 @scalar
 def nearest(value):
@@ -18,8 +20,8 @@ def nearest(value):
 
 
 @array
-def drive_lines(values, levels, driven, scales):
-    """Scale vectors to full scale by their largest magnitude and quantise them as the DAC does.
+def drive_lines(values, levels, driven, scales, rows=None):
+    """Scale vectors to full scale and quantise them as the DAC does.
 
     Parameters
     ----------
@@ -28,49 +30,104 @@ def drive_lines(values, levels, driven, scales):
     levels
         Positive levels of the DAC, 2^(bits-1) - 1; 0 for an ideal one.
     driven
-        float32 (vectors, lines), set to the read pulses in [-1, 1].
+        float32 (driven vectors, lines), set to the read pulses in [-1, 1].
     scales
-        float64 (vectors,), set to the largest magnitudes.
+        float64 (vectors,), the value that full scale stands for: without `rows` set to the largest magnitudes,
+        with `rows` given, >= 0. Larger values clip; where it is 0 nothing is driven.
+    rows
+        int64 (driven vectors,), which vectors to drive; all where not given.
 
     Returns
     -------
     (int, float)
         Lines with a non-zero pulse, and the sum of the pulse durations over the longest.
     """
-    vectors, lines = values.shape
+    lines = values.shape[1]
     largest_bits = np.zeros(1, dtype=np.int32)
     largest, bits = largest_bits.view(np.float32), values.view(np.int32)
     active = 0
     drive = 0.0
     codes = 0
-    for vector in range(vectors):
-        scales[vector] = largest_magnitude(bits, vector, largest_bits, largest)
+    for place in range(driven.shape[0]):
+        vector = place
+        if rows is None:
+            scales[vector] = largest_magnitude(bits, vector, largest_bits, largest)
+        else:
+            vector = rows[place]
         inverse = 1.0 / scales[vector] if scales[vector] > 0.0 else 0.0
         if levels > 0:
             # Codes add up as integers, which runs on vector registers where a sum of floats does not.
             for line in range(lines):
                 code = nearest(values[vector, line] * inverse * levels)
-                driven[vector, line] = code / levels
+                if rows is not None:
+                    code = min(max(code, -float(levels)), float(levels))
+                driven[place, line] = code / levels
                 size = int(abs(code))
                 codes += size
                 active += min(size, 1)
         else:
             for line in range(lines):
                 level = values[vector, line] * inverse
-                driven[vector, line] = level
+                if rows is not None:
+                    level = min(max(level, -1.0), 1.0)
+                driven[place, line] = level
                 active += level != 0.0
                 drive += abs(level)
     return active, drive + codes / max(levels, 1)
 
 
 @array
-def convert_columns(voltages, levels, full_scale, noise, key, first, total, accumulate):
+def add_noise(values, rows, spreads, key, first):
+    """Add normal noise to vectors, in place.
+
+    Parameters
+    ----------
+    values
+        float32 (chosen, columns).
+    rows
+        int64 (chosen,), numbers of the vectors; the noise depends on them, not on which others are chosen.
+    spreads
+        float64 (chosen,), rms of the noise of each vector.
+    key, first
+        Address of the random numbers; `first` is the number of values before this call.
+    """
+    columns = values.shape[1]
+    for place in range(rows.size):
+        for column in range(columns):
+            noise = spreads[place] * normal(key, first + rows[place] * columns + column)
+            values[place, column] = float(values[place, column]) + noise
+
+
+@array
+def line_activity(values):
+    """Return how many lines an ideal read of vectors drives, and for how long: as fractions of the longest pulse.
+
+    Pulse durations are taken in steps of 2^-16: whole numbers add up on vector registers, where floats do not.
+    """
+    vectors, lines = values.shape
+    largest_bits = np.zeros(1, dtype=np.int32)
+    largest, bits = largest_bits.view(np.float32), values.view(np.int32)
+    active = 0
+    steps = 0
+    for vector in range(vectors):
+        top = largest_magnitude(bits, vector, largest_bits, largest)
+        inverse = np.float32(DURATION_STEPS / top) if top > 0.0 else np.float32(0.0)
+        sum_of_vector = np.int32(0)
+        for line in range(lines):
+            sum_of_vector += np.int32(abs(values[vector, line]) * inverse)
+            active += bits[vector, line] != 0
+        steps += int(sum_of_vector)
+    return active, steps / DURATION_STEPS
+
+
+@array
+def convert_columns(voltages, levels, full_scale, noise, key, first, total, accumulate, rows=None, clipped=None):
     """Add converter noise, quantise, clip, and add the result to the running sum.
 
     Parameters
     ----------
     voltages
-        float32 (vectors, columns), in units of weight times full-scale input.
+        float32 (converted vectors, columns), in units of weight times full-scale input.
     levels
         Positive levels of the converter, 2^(bits-1) - 1.
     full_scale
@@ -83,21 +140,31 @@ def convert_columns(voltages, levels, full_scale, noise, key, first, total, accu
         float32 (vectors, columns), set to (or raised by) the converted values.
     accumulate
         Whether to add to `total`.
+    rows
+        int64 (converted vectors,), their numbers among the vectors; as they come where not given.
+    clipped
+        bool (converted vectors,), set to True where a code is beyond the last one; given together with `rows`.
     """
-    vectors, columns = voltages.shape
+    columns = voltages.shape[1]
     step = full_scale / levels
     per_step = levels / full_scale
     highest = float(levels)
-    for vector in range(vectors):
+    for place in range(voltages.shape[0]):
+        vector = place if rows is None else rows[place]
+        beyond = 0
         for column in range(columns):
-            code = float(voltages[vector, column]) * per_step
+            code = float(voltages[place, column]) * per_step
             if noise > 0.0:
                 code += noise * normal(key, first + vector * columns + column)
+            if clipped is not None:
+                beyond += abs(nearest(code)) > highest
             code = min(max(nearest(code), -highest), highest)
             if accumulate:
                 total[vector, column] = np.float64(total[vector, column]) + code * step
             else:
                 total[vector, column] = code * step
+        if clipped is not None:
+            clipped[place] |= beyond > 0
 
 
 @array

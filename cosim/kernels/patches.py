@@ -1,4 +1,8 @@
-"""Convolution as vector reads: image patches to vectors and back, pooling. Images are (n, height, width, channels)."""
+"""Convolution as vector reads: image patches to vectors and back, pooling. Images are (n, height, width, channels).
+
+Inner loops run along slices: the compiler then knows that the index counts from the start, and uses vector
+instructions.
+"""
 
 import numpy as np
 
@@ -6,28 +10,36 @@ from device_models.kernels.compile import array
 
 
 @array
-def image_to_patches(images, kernel, patches):
+def image_to_patches(images, edge, patches):
     """Copy every kernel x kernel patch into one row of `patches`, position after position.
 
     Parameters
     ----------
     images
         float32 (n, height, width, channels).
-    kernel
-        Edge of the patch.
+    edge
+        A tuple with one element for each pixel of the patch's edge, such as `(0,) * kernel`. Only its length
+        matters, and the compiler knows that of a tuple: runs of a few pixels are copied without a loop.
     patches
         float32 (n * positions, kernel * kernel * channels), set; the columns run over (row, column, channel).
     """
     count, height, width, channels = images.shape
     lines = images.reshape(count, height, width * channels)
+    kernel = len(edge)
     run = kernel * channels  # neighbouring values of one image line stay neighbours in the patch
     position = 0
     for image in range(count):
         for top in range(height - kernel + 1):
             for left in range(width - kernel + 1):
                 for row in range(kernel):
-                    for place in range(run):
-                        patches[position, row * run + place] = lines[image, top + row, left * channels + place]
+                    if channels == 1:
+                        for place in range(kernel):
+                            patches[position, row * kernel + place] = lines[image, top + row, left + place]
+                    else:
+                        source = lines[image, top + row, left * channels : left * channels + run]
+                        target = patches[position, row * run : (row + 1) * run]
+                        for place in range(run):
+                            target[place] = source[place]
                 position += 1
 
 
@@ -35,7 +47,7 @@ def image_to_patches(images, kernel, patches):
 def patches_to_image(patches, kernel, images):
     """Add every patch back to where it came from; `images` is set, shapes as in `image_to_patches`."""
     count, height, width, channels = images.shape
-    images[:] = 0.0
+    images[:] = np.float32(0.0)
     lines = images.reshape(count, height, width * channels)
     run = kernel * channels
     position = 0
@@ -43,40 +55,64 @@ def patches_to_image(patches, kernel, images):
         for top in range(height - kernel + 1):
             for left in range(width - kernel + 1):
                 for row in range(kernel):
+                    source = patches[position, row * run : (row + 1) * run]
+                    target = lines[image, top + row, left * channels : left * channels + run]
                     for place in range(run):
-                        lines[image, top + row, left * channels + place] += patches[position, row * run + place]
+                        target[place] += source[place]
                 position += 1
 
 
 @array
-def max_pool(images, pooled, choices):
-    """Take the largest of each 2 x 2 square; `choices` (int64) remembers which, 0 to 3; the first of equals wins."""
+def max_pool(images, bias, pooled, choices):
+    """Take the largest of each 2 x 2 square and add the bias; a last odd row or column is left out.
+
+    Parameters
+    ----------
+    images
+        float32 (n, height, width, channels).
+    bias
+        float32 (channels,).
+    pooled
+        float32 (n, height // 2, width // 2, channels), set.
+    choices
+        int8, shape of `pooled`, set: which value was taken, 0 to 3 in reading order; the first of equals.
+    """
     count, height, width, channels = pooled.shape
     for image in range(count):
         for row in range(height):
             for column in range(width):
+                zero, one = images[image, 2 * row, 2 * column], images[image, 2 * row, 2 * column + 1]
+                two, three = images[image, 2 * row + 1, 2 * column], images[image, 2 * row + 1, 2 * column + 1]
+                best, choice = pooled[image, row, column], choices[image, row, column]
+                # One array is written per loop: with two, the compiler gives up on vector instructions.
                 for channel in range(channels):
-                    best = images[image, 2 * row, 2 * column, channel]
-                    choice = 0
-                    for corner in range(1, 4):
-                        value = images[image, 2 * row + corner // 2, 2 * column + corner % 2, channel]
-                        if value > best:
-                            best = value
-                            choice = corner
-                    pooled[image, row, column, channel] = best
-                    choices[image, row, column, channel] = choice
+                    value = zero[channel]
+                    value = one[channel] if one[channel] > value else value
+                    value = two[channel] if two[channel] > value else value
+                    best[channel] = three[channel] if three[channel] > value else value
+                for channel in range(channels):
+                    value = best[channel]
+                    later = 2 if two[channel] == value else 3
+                    later = 1 if one[channel] == value else later
+                    choice[channel] = 0 if zero[channel] == value else later
+                for channel in range(channels):
+                    best[channel] += bias[channel]
 
 
 @array
 def max_unpool(errors, choices, images):
     """Give each error to the value that was chosen; `images` is set, the other values get zero."""
     count, height, width, channels = errors.shape
-    images[:] = np.float32(0.0)
+    nothing = np.float32(0.0)
+    if images.shape[1] % 2:
+        images[:, -1] = nothing
+    if images.shape[2] % 2:
+        images[:, :, -1] = nothing
     for image in range(count):
         for row in range(height):
             for column in range(width):
-                for channel in range(channels):
-                    corner = choices[image, row, column, channel]
-                    images[image, 2 * row + corner // 2, 2 * column + corner % 2, channel] = errors[
-                        image, row, column, channel
-                    ]
+                error, choice = errors[image, row, column], choices[image, row, column]
+                for corner in range(4):
+                    target = images[image, 2 * row + corner // 2, 2 * column + corner % 2]
+                    for channel in range(channels):
+                        target[channel] = error[channel] if choice[channel] == corner else nothing

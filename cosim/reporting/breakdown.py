@@ -9,7 +9,7 @@ from typing import Literal
 
 import pandas as pd
 
-OPERATIONS = ("forward", "backward", "update", "transfer", "program", "digital")
+OPERATIONS = ("forward", "backward", "update", "transfer", "program", "digital", "refresh", "calibrate")
 COMPONENTS = (
     "adc",
     "dac",

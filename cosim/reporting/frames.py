@@ -12,11 +12,12 @@ import pandas as pd
 
 from cosim.reporting.configurations import assign_configurations
 from cosim.reporting.labels import design_names
-from cosim.tables import OUTCOMES, RESULT_COLUMNS
+from cosim.tables import OUTCOMES, RESULT_COLUMNS, TILE_COLUMNS
 
 RESULT_NUMBERS = (*OUTCOMES, "seconds")
 HISTORY_NUMBERS = ("epoch", "samples", "test_accuracy")
 HISTORY_NEEDED = ("run_id", *HISTORY_NUMBERS)
+TILE_NUMBERS = ("epoch", "tile", "mean_abs_weight")
 BILL_NUMBERS = ("energy_j", "latency_s", "area_m2")
 BILL_NEEDED = ("run_id", "operation", "component", *BILL_NUMBERS, "source")
 
@@ -29,8 +30,8 @@ class RunFrames:
     ----------
     folder : Path
         Where they were read.
-    results, history, bill : pandas.DataFrame
-        The three CSV files, each with a column ``configuration``; empty where the file is missing.
+    results, history, bill, tiles : pandas.DataFrame
+        The CSV files, each with a column ``configuration``; empty where the file is missing.
     study : str
         The resolved study file, verbatim; empty where it is missing.
     summary : Mapping
@@ -47,6 +48,7 @@ class RunFrames:
     results: pd.DataFrame
     history: pd.DataFrame
     bill: pd.DataFrame
+    tiles: pd.DataFrame
     study: str = ""
     summary: Mapping[str, Any]
     rows_not_shown: int = 0
@@ -60,8 +62,8 @@ def load_run(folder: Path) -> RunFrames:
     Parameters
     ----------
     folder : Path
-        Folder with ``results.csv``, ``history.csv``, ``bill.csv``, ``study.toml`` and ``summary.json``;
-        each may be missing, but not both ``results.csv`` and ``bill.csv``.
+        Folder with ``results.csv``, ``history.csv``, ``bill.csv``, ``tiles.csv``, ``study.toml`` and
+        ``summary.json``; each may be missing, but not both ``results.csv`` and ``bill.csv``.
 
     Returns
     -------
@@ -83,6 +85,7 @@ def load_run(folder: Path) -> RunFrames:
         results=_read(folder / "results.csv", RESULT_COLUMNS, RESULT_NUMBERS),
         history=_read(folder / "history.csv", HISTORY_NEEDED, HISTORY_NUMBERS),
         bill=_read(folder / "bill.csv", BILL_NEEDED, BILL_NUMBERS),
+        tiles=_read(folder / "tiles.csv", TILE_COLUMNS, TILE_NUMBERS),
         study=_read_text(folder / "study.toml"),
         summary=_read_summary(folder / "summary.json"),
     )
@@ -133,6 +136,7 @@ def _select(frames: RunFrames, run_ids: Sequence[str]) -> RunFrames:
         results=frames.results[frames.results["run_id"].isin(run_ids)],
         history=frames.history[frames.history["run_id"].isin(run_ids)],
         bill=frames.bill[frames.bill["run_id"].isin(run_ids)],
+        tiles=frames.tiles[frames.tiles["run_id"].isin(run_ids)],
     )
 
 
@@ -149,6 +153,7 @@ def _with_configurations(frames: RunFrames) -> RunFrames:
         results=results.reset_index(drop=True),
         history=_join(frames.history.drop_duplicates(["run_id", "epoch"], keep="last"), configuration),
         bill=_join(frames.bill, configuration),
+        tiles=_join(frames.tiles, configuration),
         rows_repeated=len(assigned) - len(results),
         runs_unfinished=len(unfinished),
     )
@@ -164,6 +169,7 @@ def _priced_only(frames: RunFrames) -> RunFrames:
         results=frames.results.assign(configuration=pd.Series(dtype="int64")),
         history=_join(frames.history, configuration),
         bill=_join(frames.bill, configuration),
+        tiles=_join(frames.tiles, configuration),
     )
 
 

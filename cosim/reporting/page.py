@@ -21,6 +21,7 @@ from cosim.reporting.figures import Drawing, configurations_of, save_drawings
 from cosim.reporting.frames import RunFrames, load_run
 from cosim.reporting.provenance import kind_counts, sources
 from cosim.reporting.table import BILL_HEADERS, RESULT_HEADERS, bill_cells, result_rows
+from cosim.reporting.tiles import EXPLANATION, tile_tables
 
 DIGITAL = "digital_sgd"
 UNBROKEN_SPACE = "\N{NO-BREAK SPACE}"
@@ -107,6 +108,8 @@ def _content(
         "results": result_rows(configurations) if trained else [],
         "several_seeds": trained and int(configurations["seeds"].max()) > 1,
         "pictures": {name: _pictures(drawn, name) for name in ("trade_off", "learning", "breakdown")},
+        "tiles": tile_tables(frames.tiles, frames.results, configurations) if trained else [],
+        "tiles_explained": EXPLANATION,
         "bill_headers": BILL_HEADERS,
         "bills": _bills(frames.bill, configurations),
         "sources": found,

@@ -20,7 +20,7 @@ from numba.core import config as numba_config
 # Numba sets its settings at import, where a type checker does not see them.
 config: Any = numba_config
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-TWO_POW_MINUS_53 = 2.0**-53
+TWO_POW_53, TWO_POW_MINUS_53 = 2.0**53, 2.0**-53
 TWO_POW_MINUS_52 = 2.0**-52
 # Sixty-four rejections in a row have a probability below 1e-100.
 REJECTIONS_MAX = 64
@@ -44,8 +44,11 @@ EDGES, HEIGHTS = _ziggurat()
 
 
 def scalar(function):
-    """Compile a function of scalars that is called inside array kernels."""
-    return _compile(function)
+    """Compile a function of scalars that is called inside array kernels.
+
+    Where it is called once per cross-point it takes no arrays: counting their references costs more than a pulse.
+    """
+    return _compile(function, forceinline=True)
 
 
 def array(function):
@@ -53,7 +56,7 @@ def array(function):
     return _compile(function)
 
 
-def _compile(function):
+def _compile(function, **options):
     """Compile, and keep the result in a folder that changes with the kernels' sources.
 
     Numba looks at the file of a function alone and would miss a change in a function that it has inlined.
@@ -61,7 +64,7 @@ def _compile(function):
     kept = config.CACHE_DIR
     config.CACHE_DIR = _cache_folder(Path(function.__code__.co_filename).parent)
     try:
-        return njit(cache=True, nogil=True, error_model="numpy")(function)
+        return njit(cache=True, nogil=True, error_model="numpy", **options)(function)
     finally:
         config.CACHE_DIR = kept
 
@@ -105,9 +108,15 @@ def uniform(key, counter):
 
 
 @scalar
-def bernoulli(key, counter, probability):
-    """Return whether an event of the given probability happens; probabilities above 1 count as 1."""
-    return uniform(key, counter) <= probability
+def bernoulli_threshold(probability):
+    """Return a probability as `bernoulli` takes it, a whole number of 2^-53; probabilities above 1 count as 1."""
+    return np.int64(min(probability, 1.0) * TWO_POW_53)
+
+
+@scalar
+def bernoulli(key, counter, threshold):
+    """Return whether an event happens, that is `uniform` <= probability; see `bernoulli_threshold`."""
+    return np.int64(subkey(key, counter) >> np.uint64(11)) < threshold
 
 
 @scalar

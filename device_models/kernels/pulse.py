@@ -2,61 +2,150 @@
 
 import numpy as np
 
-from device_models.kernels.compile import normal, scalar
-from device_models.kernels.constant_step import constant_step_step
-from device_models.kernels.soft_bounds import soft_bounds_step
+from device_models.kernels.compile import array, normal, scalar
+from device_models.kernels.constant_step import constant_step_change
+from device_models.kernels.exponential_response import exponential_response_change
+from device_models.kernels.exponential_step import exponential_step_change
+from device_models.kernels.linear_step import linear_step_change
+from device_models.kernels.measured_table import measured_table_change, measured_table_spread
+from device_models.kernels.piecewise_step import piecewise_step_change
+from device_models.kernels.power_response import power_response_change
+from device_models.kernels.power_step import power_step_change
+from device_models.kernels.soft_bounds import soft_bounds_change
 
-FAMILY_CODES = {"constant_step": 0, "soft_bounds": 1}
+# Families that differ only in how their parameters are drawn share the physics of soft bounds.
+FAMILY_CODES = {
+    "constant_step": 0,
+    "soft_bounds": 1,
+    "soft_bounds_reference": 1,
+    "generic_linear": 1,
+    "linear_step": 2,
+    "power_response": 3,
+    "exponential_response": 4,
+    "power_step": 5,
+    "exponential_step": 6,
+    "piecewise_step": 7,
+    "measured_table": 8,
+}
+FIRST_TABULATED = 7
+BISECTIONS = 40
 
 
 @scalar
-def pulse_times(family, weight, up, step_up, step_down, bound_max, bound_min, cycle_noise, key, first, count):
+def mean_change(family, weight, up, step_up, step_down, bound_max, bound_min, extra_up, extra_down, curve):
+    """Return the mean change of one pulse on a device of a family with a formula; arguments as in `pulse_times`."""
+    if family == 0:
+        return constant_step_change(up, step_up, step_down)
+    if family == 1:
+        return soft_bounds_change(weight, up, step_up, step_down, bound_max, bound_min)
+    if family == 2:
+        return linear_step_change(weight, up, step_up, step_down, extra_up, extra_down)
+    if family == 3:
+        return power_response_change(weight, up, step_up, step_down, bound_max, bound_min, curve[0])
+    if family == 4:
+        return exponential_response_change(weight, up, step_up, step_down, bound_max, bound_min, curve[0], curve[1])
+    if family == 5:
+        return power_step_change(weight, up, step_up, step_down, bound_max, bound_min, extra_up, extra_down)
+    return exponential_step_change(weight, up, step_up, step_down, bound_max, bound_min, curve)
+
+
+@scalar
+def pulse_times(
+    family, weight, up, step_up, step_down, bound_max, bound_min, extra_up, extra_down,
+    curve, noise, cycle_noise, key, count,
+):  # fmt: skip
     """Return the weight after `count` pulses of one direction, each at the weight that the last one left.
 
     Parameters
     ----------
     family
-        Code of the response family, see `FAMILY_CODES`.
+        Code of a response family with a formula, see `FAMILY_CODES`.
     weight
         Weight before the pulses, within the bounds of the device.
     up
         Direction of the pulses.
-    step_up, step_down, bound_max, bound_min
-        The device, see `device_models.population`.
+    step_up, step_down, bound_max, bound_min, extra_up, extra_down
+        The device, see `device_models.population`; 0 for what the family does not have.
+    curve
+        Tuple of six: what all devices of the family share, see `PulsedDevice.curve`.
+    noise
+        Tuple: kind of noise (multiplicative 0, additive 1, complex 2), its additive part, its slope.
     cycle_noise
-        Relative cycle-to-cycle spread; each change is multiplied by 1 + cycle_noise * normal.
-    key, first
-        Address of the random numbers; pulse n takes number first + n.
+        Relative cycle-to-cycle spread; normal number n of the key is the noise of pulse n.
+    key
+        Address of the random numbers.
     count
         Number of pulses, >= 0.
     """
-    weight = np.float64(weight)
-    lowest, highest = np.float64(bound_min), np.float64(bound_max)
-    up_step, down_step = np.float64(step_up), np.float64(step_down)
     for number in range(count):
-        if family == 0:
-            change = constant_step_step(weight, up, up_step, down_step, highest, lowest)
-        else:
-            change = soft_bounds_step(weight, up, up_step, down_step, highest, lowest)
+        change = mean_change(family, weight, up, step_up, step_down, bound_max, bound_min, extra_up, extra_down, curve)
         if cycle_noise > 0.0:
-            change *= 1.0 + cycle_noise * normal(key, first + number)
-        weight = min(max(weight + change, lowest), highest)
+            spread = abs(change)
+            if noise[0] == 1.0:
+                spread = step_up if up else step_down
+            elif noise[0] == 2.0:
+                spread += noise[1] + noise[2] * abs(weight)
+            change += cycle_noise * spread * normal(key, number)
+        weight = min(max(weight + change, bound_min), bound_max)
     return weight
 
 
 @scalar
-def pulse(family, weight, up, parameters, cycle_noise, key, counter):
-    """Return the weight after one pulse on a device given as float32[4]; see `pulse_times`."""
-    return pulse_times(
-        family,
-        weight,
-        up,
-        parameters[0],
-        parameters[1],
-        parameters[2],
-        parameters[3],
-        cycle_noise,
-        key,
-        counter,
-        1,
-    )
+def tabulated_change(family, weight, up, step_up, step_down, bound_max, bound_min, tables):
+    """Return the mean change of one pulse on a device of a tabulated family."""
+    if family == FIRST_TABULATED:
+        return piecewise_step_change(weight, up, step_up, step_down, bound_max, bound_min, tables)
+    return measured_table_change(weight, up, step_up, step_down, bound_max, bound_min, tables)
+
+
+@scalar
+def tabulated_pulse_times(
+    family, weight, up, step_up, step_down, bound_max, bound_min, tables, cycle_noise, key, count
+):
+    """Do what `pulse_times` does for a tabulated family; `tables` are float64 (lists, nodes)."""
+    for number in range(count):
+        change = tabulated_change(family, weight, up, step_up, step_down, bound_max, bound_min, tables)
+        if cycle_noise > 0.0:
+            spread = abs(change)
+            if family > FIRST_TABULATED:
+                spread = measured_table_spread(weight, up, step_up, step_down, bound_max, bound_min, tables)
+            change += cycle_noise * spread * normal(key, number)
+        weight = min(max(weight + change, bound_min), bound_max)
+    return weight
+
+
+@array
+def symmetric_points(family, parameters, curve, tables, points):
+    """Find where up and down steps of each device are equal, by bisection between its bounds.
+
+    Parameters
+    ----------
+    family, curve, tables
+        The devices, see `pulse_times`.
+    parameters
+        float32 (rows, columns, 4 or 6), see `device_models.population`.
+    points
+        float64 (rows, columns), set; the bound on the side of the stronger direction where there is no such weight.
+    """
+    rows, columns = points.shape
+    device = np.zeros(6)
+    for row in range(rows):
+        for column in range(columns):
+            device[: parameters.shape[2]] = parameters[row, column]
+            left, right = device[3], device[2]
+            for _ in range(BISECTIONS):
+                middle = 0.5 * (left + right)
+                net = 0.0
+                for direction in range(2):
+                    up = direction == 1
+                    if family >= FIRST_TABULATED:
+                        net += tabulated_change(family, middle, up, device[0], device[1], device[2], device[3], tables)
+                    else:
+                        net += mean_change(
+                            family, middle, up, device[0], device[1], device[2], device[3], device[4], device[5], curve
+                        )
+                if net > 0.0:
+                    left = middle
+                else:
+                    right = middle
+            points[row, column] = 0.5 * (left + right)

@@ -4,7 +4,7 @@ from device_models.kernels.compile import scalar
 
 
 @scalar
-def soft_bounds_step(weight, up, step_up, step_down, bound_max, bound_min):
+def soft_bounds_change(weight, up, step_up, step_down, bound_max, bound_min):
     """Return the mean change of one pulse: up, step_up (1 - w/bound_max); down, -step_down (1 - w/bound_min)."""
     if up:
         return step_up * (1.0 - weight / bound_max) if bound_max > 0.0 else 0.0

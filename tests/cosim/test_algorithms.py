@@ -4,17 +4,32 @@ The rules of residual learning are those of arXiv:2510.02516: section 3.2, Algor
 """
 
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from cosim.algorithms import ALGORITHMS
-from cosim.algorithms.residual_learning import SETTINGS, ResidualLearningParameters, loss_plateau
+from cosim.algorithms.agad import ReferencedTransfer
+from cosim.algorithms.chopped_tiki_taka_v2 import ChoppedTransfer, ChoppedUpdate
+from cosim.algorithms.e_rider import Retrack, SignedUpdate, TrackedTransfer
+from cosim.algorithms.residual_learning import (
+    GRADIENT_STEP,
+    SETTINGS,
+    TRANSFER_DEFAULTS,
+    TRANSFER_KEYS,
+    ResidualLearningParameters,
+    averaged_plateau,
+    loss_plateau,
+    visits,
+)
+from cosim.algorithms.residual_learning_v2 import LeakyTransfer
+from cosim.algorithms.tiki_taka_v2 import BufferedTransfer
 from cosim.config import ConfigError, make_study
 from cosim.plan import (
     Accumulate,
     Backward,
-    BufferedTransfer,
+    ColumnTransfer,
     DigitalUpdate,
     Forward,
     Transfer,
@@ -82,7 +97,7 @@ def test_plan_of_digital_sgd():
 def test_plan_of_analog_sgd():
     algorithm = make("analog_sgd", weight_scale=0.5)
     assert algorithm.significances == (0.5,)
-    assert algorithm.plan(SHAPE, 0.3)[2:] == (Update(tile=0, rate=0.3),)
+    assert algorithm.plan(SHAPE, 0.3)[2:] == (Update(target=0, rate=0.3),)
     assert algorithm.storage(8) == StorageNeeds()
 
 
@@ -91,9 +106,9 @@ def test_plan_of_tiki_taka_v2():
     # Tile 1 is fast and hidden from reads, tile 0 carries the weight.
     assert algorithm.significances == (1.0, 0.0)
     update, transfer = algorithm.plan(SHAPE, 0.5)[2:]
-    assert update == Update(tile=1, rate=0.2)
+    assert update == Update(target=1, rate=0.2)
     assert transfer == BufferedTransfer(
-        source=1, target=0, rate=3.0 * 0.5, columns=5, threshold=1.0, momentum=0.1, every=4
+        source=1, target=0, rate=3.0 * 0.5, columns=5, threshold=1.0, momentum=0.1, forget=True, every=4
     )
     assert algorithm.storage(8) == StorageNeeds(matrices=1)
 
@@ -105,12 +120,88 @@ def test_plan_of_mixed_precision():
     assert algorithm.storage(8) == StorageNeeds(matrices=1, stored_samples=8)
 
 
-@pytest.mark.parametrize("name", ["tiki_taka_v2", "residual_learning"])
+def test_plan_of_tiki_taka_v1():
+    algorithm = make("tiki_taka_v1", gamma=0.4, weight_scale=0.5, fast_rate=0.2, transfer_rate=3.0, transfer_every=4)
+    assert algorithm.significances == (0.5, 0.2)
+    assert make("tiki_taka_v1").significances == (1.0, 0.0)
+    assert algorithm.plan(SHAPE, 0.5)[2:] == (
+        Update(target=1, rate=0.2),
+        Transfer(source=1, target=0, rate=1.5, columns=1, every=4),
+    )
+    assert algorithm.storage(8) == StorageNeeds()
+
+
+def test_plan_of_chopped_tiki_taka_v2():
+    algorithm = make("chopped_tiki_taka_v2", fast_rate=0.2, transfer_rate=3.0, chop_probability=0.2, momentum=0.5)
+    assert algorithm.significances == (1.0, 0.0)
+    update, transfer = algorithm.plan(SHAPE, 0.5)[2:]
+    assert update == ChoppedUpdate(target=1, rate=0.2, auto_scale=False)
+    assert transfer == ChoppedTransfer(
+        source=1, target=0, rate=1.5, columns=1, momentum=0.5, forget=True, probability=0.2, random=True,
+        output_probability=0.0,
+    )  # fmt: skip
+    assert algorithm.storage(8) == StorageNeeds(matrices=1)
+
+
+def test_plan_of_agad():
+    algorithm = make("agad", fast_rate=0.2, auto_scale=True, transfer_rate=3.0, tail_weight=2.0)
+    assert algorithm.significances == (1.0, 0.0)
+    update, transfer = algorithm.plan(SHAPE, 0.5)[2:]
+    assert update == ChoppedUpdate(target=1, rate=0.2, auto_scale=True)
+    assert transfer == ReferencedTransfer(
+        source=1, target=0, rate=1.5, columns=1, momentum=0.0, forget=True, probability=0.1, random=False,
+        tail_weight=2.0,
+    )  # fmt: skip
+    # Buffer, running mean and reference (Rasch et al. 2024, Table 1: 3 N^2).
+    assert algorithm.storage(8) == StorageNeeds(matrices=3)
+
+
+def test_plan_of_residual_learning_v2():
+    algorithm = make("residual_learning_v2", gamma=0.4, weight_scale=0.5, fast_rate=0.2, threshold=2.0)
+    assert algorithm.significances == (0.5, 0.2)
+    assert algorithm.plan(SHAPE, 0.5)[2:] == (
+        Update(target=1, rate=0.2),
+        LeakyTransfer(source=1, target=0, rate=0.1, columns=1, threshold=2.0),
+    )
+    assert algorithm.storage(8) == StorageNeeds(matrices=1)
+
+
+def test_plan_of_e_rider():
+    algorithm = make("e_rider", gamma=0.4, weight_scale=0.5, fast_rate=0.2, transfer_columns=3)
+    assert algorithm.significances == (0.5, 0.2, -0.2)
+    assert algorithm.plan(SHAPE, 0.5)[2:] == (
+        SignedUpdate(target=1, rate=0.2),
+        TrackedTransfer(source=1, target=0, rate=0.05, share=0.05, columns=3),
+        Retrack(probability=0.05),
+    )
+    assert algorithm.storage(8) == StorageNeeds(matrices=1)
+
+
+@pytest.mark.parametrize("name", ["tiki_taka_v1", "tiki_taka_v2", "residual_learning_v2"])
+def test_the_residual_tile_has_a_reference_array_where_it_is_zero_shifted(name):
+    assert make(name).references == ()
+    assert make(name).zero_symmetric_tiles == (1,)
+    shifted = make(name, zero_shift_pulses=50)
+    assert (shifted.references, shifted.zero_shift_pulses) == ((1,), 50)
+
+
+def test_every_step_describes_itself():
+    for name in ALGORITHMS:
+        words = [step.describe() for step in make(name).plan(SHAPE, 0.1)]
+        assert words[:2] == ["forward", "backward"]
+        assert all(word and "\n" not in word for word in words)
+        assert len(set(words)) == len(words)
+
+
+WITH_COLUMNS = [name for name, kind in ALGORITHMS.items() if "transfer_columns" in kind.parameters_type.model_fields]
+
+
+@pytest.mark.parametrize("name", WITH_COLUMNS)
 def test_a_transfer_has_at_most_as_many_columns_as_the_fan_in(name):
-    algorithm = make(name, transfer_columns=50) if name == "tiki_taka_v2" else residual(2, transfer_columns=50)
+    algorithm = residual(2, transfer_columns=50) if name == "residual_learning" else make(name, transfer_columns=50)
     for inputs, columns in ((1, 1), (20, 20), (50, 50), (51, 50)):
         plan = algorithm.plan(MatrixShape("dense", 10, inputs), 0.1)
-        assert [step.columns for step in plan if isinstance(step, Transfer | BufferedTransfer)] == [columns]
+        assert [step.columns for step in plan if isinstance(step, ColumnTransfer)] == [columns]
 
 
 # Residual learning: the rules.
@@ -120,7 +211,7 @@ def test_tile_zero_is_the_coarsest_and_the_last_takes_the_gradient_alone():
     algorithm = residual(5, gamma=0.5, weight_scale=2.0)
     assert algorithm.significances == (2.0, 1.0, 0.5, 0.25, 0.125)
     updates = [step for step in algorithm.plan(SHAPE, 0.05) if isinstance(step, Update)]
-    assert updates == [Update(tile=4, rate=1.0)]
+    assert updates == [Update(target=4, rate=1.0)]
 
 
 def test_every_tile_is_written_by_the_next_finer_one_from_fine_to_coarse():
@@ -152,7 +243,7 @@ def test_rates_do_not_follow_the_learning_rate():
 
 def test_a_single_tile_learns_without_transfers():
     algorithm = residual(1)
-    assert algorithm.plan(SHAPE, 0.05) == (Forward(), Backward(), Update(tile=0, rate=1.0))
+    assert algorithm.plan(SHAPE, 0.05) == (Forward(), Backward(), Update(target=0, rate=1.0))
     assert algorithm.significances == (1.0,)
     warmed = residual(1, warm_start="epoch")
     assert not warmed.observe(1.0, epoch_end=True)
@@ -223,7 +314,7 @@ def test_a_transfer_leaves_its_source_as_it_was_and_goes_on_with_the_next_column
     step = residual(3, transfer_rate=5.0).transfer(2, 1, MatrixShape("dense2", *group.shape))
     for column in range(group.shape[1] + 1):
         before = group.tiles[1].weights.copy()
-        group.transfer(step.source, step.target, columns=step.columns, rate=step.rate)
+        step.perform(SimpleNamespace(matrix=group))
         np.testing.assert_array_equal(group.tiles[2].weights, content.astype(np.float32))
         changed = np.flatnonzero((group.tiles[1].weights != before).any(axis=0))
         assert changed.tolist() == [column % group.shape[1]]
@@ -279,7 +370,7 @@ def test_a_warm_start_feeds_one_tile_after_the_other_from_the_finest():
     for warmed in range(3):
         # Rate and period are those of the finest tile, whichever tile is warmed.
         assert transfers(algorithm) == [Transfer(source=3, target=warmed, rate=0.1 * 1.2**3, columns=1, every=2)]
-        assert [step.tile for step in algorithm.plan(SHAPE, 0.1) if isinstance(step, Update)] == [3]
+        assert [step.target for step in algorithm.plan(SHAPE, 0.1) if isinstance(step, Update)] == [3]
         assert not algorithm.observe(10.0 - warmed, epoch_end=True)
         assert algorithm.observe(11.0 - warmed, epoch_end=True)
     assert transfers(algorithm) == transfers(residual(4))
@@ -355,8 +446,16 @@ def test_a_warm_start_goes_on_from_its_state(observed):
 def test_a_setting_fills_every_parameter_for_any_number_of_tiles(setting, tiles):
     parameters = ResidualLearningParameters(setting=setting, tiles=tiles)
     filled = SETTINGS[setting](tiles, {})
-    assert set(filled) == set(ResidualLearningParameters.model_fields) - {"name", "setting", "tiles"}
     assert {key: getattr(parameters, key) for key in filled} == filled
+    # Transfers are set in one of two ways, completely.
+    ways = ("column_rate", "column_rate_ratio"), TRANSFER_KEYS
+    given = [{getattr(parameters, key) is not None for key in way} for way in ways]
+    assert given in ([{True}, {False}], [{False}, {True}])
+    assert all(
+        getattr(parameters, key) is not None
+        for key in ResidualLearningParameters.model_fields
+        if key not in sum(ways, ())
+    )
     assert len(make("residual_learning", setting=setting, tiles=tiles).significances) == tiles
 
 
@@ -373,13 +472,14 @@ def test_a_setting_fills_every_parameter_for_any_number_of_tiles(setting, tiles)
         ("transfer_period_ratio", 1),
         ("transfer_columns", 9),
         ("warm_start", "mini_batch"),
+        ("cooling", 0.5),
     ],
 )
 def test_a_given_key_wins_over_its_setting(setting, key, value):
     parameters = ResidualLearningParameters(setting=setting, tiles=6, **{key: value})
     assert getattr(parameters, key) == value
-    others = SETTINGS[setting](6, {key: value})
-    del others[key]
+    defaults = TRANSFER_DEFAULTS if key in TRANSFER_KEYS else {}
+    others = {**defaults, **SETTINGS[setting](6, {key: value}), key: value}
     assert {name: getattr(parameters, name) for name in others} == others
 
 
@@ -387,7 +487,26 @@ def test_a_given_key_wins_over_its_setting(setting, key, value):
 @pytest.mark.parametrize("given", [{}, {"gamma": 0.2}, {"weight_scale": 2.0}, {"gamma": 0.9, "weight_scale": 0.1}])
 def test_the_balanced_setting_keeps_the_finest_step_in_the_composite_weight(tiles, given):
     algorithm = make("residual_learning", setting="balanced", tiles=tiles, **given)
-    assert algorithm.parameters.fast_rate * algorithm.significances[-1] == pytest.approx(0.03, rel=1e-12, abs=0)
+    assert algorithm.parameters.fast_rate * algorithm.significances[-1] == pytest.approx(
+        GRADIENT_STEP, rel=1e-12, abs=0
+    )
+
+
+@pytest.mark.parametrize("share", [1e-4, 0.003, 0.02, 0.5])
+@pytest.mark.parametrize("inputs", [1, 9, 64, 785])
+@pytest.mark.parametrize("most", [0.01, 0.2, 1.0])
+def test_columns_and_periods_of_a_column_rate_take_over_that_share_per_mini_batch(share, inputs, most):
+    columns, every, rate = visits(share, inputs, most)
+    assert rate * columns / (inputs * every) == pytest.approx(share, rel=1e-12)
+    assert 1 <= columns <= inputs
+    assert every >= 1
+    assert columns == 1 or every == 1
+    # As near to the largest rate as whole numbers allow, unless every column moves each time.
+    assert rate <= most * (1 + 1e-9) or columns == inputs or every == 1
+
+
+def test_transfers_cannot_be_given_both_ways():
+    assert "either column_rate or transfer_rate" in complaint(column_rate=0.1, transfer_rate=0.2)
 
 
 def complaint(**algorithm):
@@ -427,7 +546,8 @@ def complaint(**algorithm):
         ({"setting": "papper"}, "study: algorithm.setting = 'papper' is not allowed; it must be 'balanced' or 'paper'"),
         (
             {"warm_start": "on"},
-            "study: algorithm.warm_start = 'on' is not allowed; it must be 'off', 'epoch' or 'mini_batch'",
+            "study: algorithm.warm_start = 'on' is not allowed; "
+            "it must be 'off', 'phases', 'plateau', 'epoch' or 'mini_batch'",
         ),
     ],
 )
@@ -467,6 +587,15 @@ def test_a_parameter_that_is_not_finite_is_refused(key, value):
         ("tiki_taka_v2", {"fast_rate": -1.0}, "algorithm.fast_rate = -1.0 is not allowed"),
         ("tiki_taka_v2", {"threshold": 0.0}, "algorithm.threshold = 0.0 is not allowed"),
         ("tiki_taka_v2", {"momentum": 1.1}, "algorithm.momentum = 1.1 is not allowed"),
+        ("tiki_taka_v1", {"gamma": 1.0}, "algorithm.gamma = 1.0 is not allowed"),
+        ("tiki_taka_v1", {"zero_shift_pulses": -1}, "algorithm.zero_shift_pulses = -1 is not allowed"),
+        ("chopped_tiki_taka_v2", {"chop_probability": 1.1}, "algorithm.chop_probability = 1.1 is not allowed"),
+        ("chopped_tiki_taka_v2", {"auto_scale": 1}, "algorithm.auto_scale = 1 is not allowed"),
+        ("agad", {"chop_probability": 0.0}, "algorithm.chop_probability = 0.0 is not allowed"),
+        ("agad", {"tail_weight": 0.0}, "algorithm.tail_weight = 0.0 is not allowed"),
+        ("residual_learning_v2", {"transfer_rate": 0.0}, "algorithm.transfer_rate = 0.0 is not allowed"),
+        ("e_rider", {"gamma": 0.0}, "algorithm.gamma = 0.0 is not allowed"),
+        ("e_rider", {"tracking_share": 1.5}, "algorithm.tracking_share = 1.5 is not allowed"),
         ("mixed_precision", {"write_every": 0}, "algorithm.write_every = 0 is not allowed"),
         ("digital_sgd", {"tiles": 2}, "key 'algorithm.tiles' is unknown"),
         ("analog_sgd", {"gamma": 0.5}, "key 'algorithm.gamma' is unknown"),
@@ -474,3 +603,160 @@ def test_a_parameter_that_is_not_finite_is_refused(key, value):
 )
 def test_parameters_of_the_other_algorithms_are_checked_too(name, given, expected):
     assert expected in complaint(name=name, **given)
+
+
+# Warm starts of fixed length and by the averaged loss.
+
+
+def pairs(algorithm):
+    return [(step.source, step.target) for step in transfers(algorithm)]
+
+
+@pytest.mark.parametrize("rule", ["phases", "plateau"])
+def test_these_warm_starts_feed_the_tiles_from_the_coarsest_and_keep_the_finest_pair_at_work(rule):
+    algorithm = residual(5, warm_start=rule, warm_start_mini_batches=3)
+    seen = []
+    for _ in range(200):
+        if not seen or seen[-1] != pairs(algorithm):
+            seen.append(pairs(algorithm))
+        algorithm.observe(1.0, epoch_end=False)
+    # The last phase feeds the neighbour of the finest tile: that pair alone; then the cascade.
+    assert seen == [
+        [(4, 0), (4, 3)],
+        [(4, 1), (4, 3)],
+        [(4, 2), (4, 3)],
+        [(4, 3)],
+        [(4, 3), (3, 2), (2, 1), (1, 0)],
+    ]
+
+
+def test_phases_have_their_length_whatever_the_loss():
+    algorithm = residual(4, warm_start="phases", warm_start_mini_batches=7)
+    ended = [number for number in range(1, 60) if algorithm.observe(100.0 - number, epoch_end=False)]
+    assert ended == [7, 14, 21]
+    assert pairs(algorithm) == pairs(residual(4))
+
+
+@pytest.mark.parametrize("rule", ["phases", "plateau"])
+def test_these_warm_starts_count_mini_batches_and_not_epochs(rule):
+    algorithm = residual(3, warm_start=rule, warm_start_mini_batches=2)
+    assert not any(algorithm.observe(1.0, epoch_end=True) for _ in range(50))
+    assert algorithm.warmed == 0
+
+
+def test_a_plateau_waits_while_the_averaged_loss_falls():
+    algorithm = residual(3, warm_start="plateau", warm_start_mini_batches=4)
+    # Every second loss rises, but each window of four is lower than the one before, until the fifth.
+    losses = [10.0 - 2 * min(number // 4, 3) + (-1) ** number for number in range(20)]
+    assert [number for number, loss in enumerate(losses, 1) if algorithm.observe(loss, epoch_end=False)] == [20]
+    assert (algorithm.warmed, algorithm.losses) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("losses", "window", "expected"),
+    [
+        ([], 1, False),
+        ([1], 1, False),
+        ([1, 1], 1, True),  # not below
+        ([2, 1], 1, False),
+        ([1, 2], 1, True),
+        ([5, 1, 2, 4], 2, True),
+        ([5, 1, 2, 3.9], 2, False),
+        ([9, 9, 5, 1, 2, 4], 2, True),  # windows further back do not count
+        ([5, 1, 2, 4, 9], 2, False),  # looked at after whole windows
+    ],
+)
+def test_a_plateau_compares_the_last_two_windows(losses, window, expected):
+    assert averaged_plateau(losses, window) is expected
+
+
+@pytest.mark.parametrize("rule", ["phases", "plateau"])
+@pytest.mark.parametrize("observed", [0, 1, 4, 5, 9, 11])
+def test_these_warm_starts_go_on_from_their_state(rule, observed):
+    losses = np.random.Generator(np.random.Philox(key=[11, 0])).random(60).tolist()
+    one, other = (residual(5, warm_start=rule, warm_start_mini_batches=5) for _ in range(2))
+    for loss in losses[:observed]:
+        one.observe(loss, epoch_end=False)
+    other.restore(one.state())
+    assert [one.observe(loss, epoch_end=False) for loss in losses] == [
+        other.observe(loss, epoch_end=False) for loss in losses
+    ]
+    assert (one.warmed, one.losses, one.plan(SHAPE, 0.1)) == (other.warmed, other.losses, other.plan(SHAPE, 0.1))
+
+
+# Cooling.
+
+
+@pytest.mark.parametrize("given", [{"column_rate": 0.1}, {"transfer_rate": 0.3}])
+@pytest.mark.parametrize(("progress", "left"), [(0.0, 1.0), (0.5, 0.2), (1.0, 0.04)])
+def test_transfers_cool_down_geometrically_and_the_gradient_does_not(given, progress, left):
+    cooled, constant = (make("residual_learning", tiles=4, cooling=cooling, **given) for cooling in (0.04, 1.0))
+    cooled.progress = constant.progress = progress
+    assert (cooled.changes_with_progress, constant.changes_with_progress) == (True, False)
+    for found, whole in zip(transfers(cooled), transfers(constant), strict=True):
+        assert found.rate == pytest.approx(left * whole.rate, rel=1e-12)
+        assert (found.columns, found.every) == (whole.columns, whole.every)
+    assert cooled.plan(SHAPE, 0.1)[:3] == constant.plan(SHAPE, 0.1)[:3]
+
+
+def cooling_study(**algorithm):
+    return make_study(
+        {
+            "schema": 1,
+            "data": {"name": "digits", "train_samples": 240, "test_samples": 20},
+            "network": {"sizes": [64, 8, 10]},
+            "training": {"epochs": 2, "batch_size": 8},
+            "algorithm": {"name": "residual_learning", "tiles": 3, "column_rate": 0.2} | algorithm,
+        }
+    )
+
+
+def test_cooling_changes_no_price():
+    from cosim.experiment import price_point
+
+    bills = [price_point(cooling_study(cooling=cooling).points[0])[0].lines for cooling in (0.01, 1.0)]
+    assert bills[0].equals(bills[1])
+
+
+def test_a_training_follows_its_own_progress():
+    from cosim.data import load_data
+    from cosim.experiment import Training
+
+    (point,) = cooling_study(cooling=0.01).points
+    training = Training(point, load_data("digits", None, train_samples=240, test_samples=20, seed=1))
+    scheduler, found = training.scheduler, []
+    plan = scheduler.algorithm.plan
+    scheduler.algorithm.plan = lambda *arguments: (
+        found.append((scheduler.mini_batches, scheduler.algorithm.progress)) or plan(*arguments)
+    )
+    for _ in range(2):
+        training.epoch()
+    # 60 mini-batches in all: at the start of each epoch and every 25th.
+    assert sorted(set(found)) == [(0, 0.0), (25, 25 / 60), (30, 0.5), (50, 50 / 60)]
+
+
+@pytest.mark.parametrize(
+    "algorithm",
+    [
+        {"cooling": 0.01},
+        {"cooling": 0.01, "warm_start": "phases", "warm_start_mini_batches": 17},
+        {"cooling": 1.0, "warm_start": "plateau", "warm_start_mini_batches": 7},
+    ],
+)
+def test_a_cooling_or_warming_training_goes_on_in_the_middle_to_the_same_bits(tmp_path, algorithm):
+    from cosim.data import load_data
+    from cosim.experiment import Training
+
+    (point,) = cooling_study(**algorithm).points
+    data = load_data("digits", None, train_samples=240, test_samples=20, seed=1)
+    straight, first, second = (Training(point, data) for _ in range(3))
+    for training in (straight, straight, first):
+        training.epoch()
+    first.save(tmp_path / "checkpoint.npz")
+    assert second.load(tmp_path / "checkpoint.npz")
+    second.epoch()
+    expected, found = straight.network.state(), second.network.state()
+    assert all(np.array_equal(found[key], value) for key, value in expected.items())
+    assert second.tiles == straight.tiles
+    assert second.scheduler.trace.to_frame().equals(straight.scheduler.trace.to_frame())
+    assert second.scheduler.plans == straight.scheduler.plans

@@ -78,7 +78,7 @@ TEXTS = {
     "TOML": ("schema = 1\n[data\n", ["not valid TOML", "line 2"]),
     "sweep": ("schema = 1\nsweep = 3\n", ["sweep must be a table"]),
     "empty axis": ("schema = 1\n[sweep]\nseed = []\n", ['sweep."seed" = []', "non-empty list"]),
-    "axis": ('schema = 1\n[sweep]\n"device.statse" = [4]\n', ["'device.statse'", "nearest: 'states'"]),
+    "axis": ('schema = 1\n[sweep]\n"device.statse" = [4]\n', ["device.statse is unknown", "nearest: 'states'"]),
     "axis below a value": ('schema = 1\ntitle = "x"\n[sweep]\n"title.x" = [4]\n', ["title is not a section"]),
     "line break in a key": ('schema = 1\n"a\\nb" = 1\n', ["unknown"]),
     "line break in an axis": ('schema = 1\n[sweep]\n"a\\nb" = 1\n', ["non-empty list"]),
@@ -283,6 +283,7 @@ def test_failed_run_ends_with_one(
 # Sends what Ctrl-C sends, to the command and its workers, once training has begun.
 INTERRUPTED = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
 import cosim.study
 from cosim.cli import main
 
@@ -324,7 +325,16 @@ def test_interrupt_ends_the_run_and_its_workers_with_one_paragraph(tmp_path: Pat
 def test_run_leaves_the_agreed_files(finished: Path) -> None:
     left = {path.name for path in finished.iterdir()}
 
-    agreed = {"study.toml", "results.csv", "history.csv", "bill.csv", "trace.csv", "summary.json", "index.html"}
+    agreed = {
+        "study.toml",
+        "results.csv",
+        "history.csv",
+        "tiles.csv",
+        "bill.csv",
+        "trace.csv",
+        "summary.json",
+        "index.html",
+    }
     assert left == agreed | {"figures", "checkpoints"}
     assert list((finished / "figures").glob("*.svg")) + list((finished / "figures").glob("*.png"))
 
@@ -344,6 +354,37 @@ def test_run_shows_the_results_and_the_page(
     assert {name: content for name, content in contents(out).items() if name.endswith((".csv", ".html"))} == {
         name: content for name, content in before.items() if name.endswith((".csv", ".html"))
     }
+
+
+def test_run_names_the_tiles_that_wound_up_after_the_results(
+    study: Path, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = shutil.copytree(finished, tmp_path / "again")
+    header, *body = (out / "tiles.csv").read_text().splitlines()
+    rows = [row.split(",") for row in body]
+    magnitude, word = header.split(",").index("mean_abs_weight"), header.split(",").index("verdict")
+    for row in rows:
+        row[magnitude], row[word] = ("0.83", "wind-up") if row[3] == "1" else ("0.2", "noise")
+    (out / "tiles.csv").write_text("\n".join([header, *map(",".join, rows)]) + "\n")
+
+    assert main(["run", str(study), "--out", str(out), "--workers", "1"]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    (said,) = [line for line in lines if line.startswith("Wind-up: ")]
+    assert said == "Wind-up: dense1 tile 1 (mean |W| 0.83) in residual learning, 2 tiles: see tiles.csv"
+    assert lines.index(said) > max(place for place, line in enumerate(lines) if "│" in line)
+
+
+def test_run_says_nothing_of_wind_up_where_there_is_none(
+    study: Path, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = shutil.copytree(finished, tmp_path / "again")
+    header = (out / "tiles.csv").read_text().splitlines()[0]
+    (out / "tiles.csv").write_text(header + "\n")
+
+    assert main(["run", str(study), "--out", str(out), "--workers", "1"]) == 0
+
+    assert "Wind-up" not in capsys.readouterr().out
 
 
 def test_price_shows_every_point_and_what_it_assumes(study: Path, capsys: pytest.CaptureFixture[str]) -> None:

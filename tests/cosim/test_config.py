@@ -15,10 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cosim.algorithms import ALGORITHMS
-from cosim.config import ConfigError, load_study, lookup, make_study
+from cosim.config import ConfigError, Point, load_study, lookup, make_study
 from cosim.data import SHAPES
 from cosim.network import NETWORKS
 from cost_model.hardware import list_hardware
+from device_models.families import PowerResponse
 from device_models.presets import list_devices
 
 PRESETS = Path(__file__).parents[2] / "cosim" / "presets"
@@ -149,6 +150,9 @@ WRONG = [
     ("device.dw_min", "0.1"),
     ("hardware.ideal_io", 1),
     ("hardware.ideal_io", "yes"),
+    ("hardware.noise_management", "average_abs_max"),
+    ("hardware.noise_management", False),
+    ("hardware.bound_management", "shift"),
     ("hardware.array_rows", 128.0),
     ("hardware.adc", 8),
     ("hardware.adc", [8]),
@@ -292,7 +296,8 @@ def test_unknown_name_is_refused_with_the_nearest_and_all_known_ones(
 ) -> None:
     message = refusal(with_leaf(study(), key, given_name))
 
-    assert f"{key} = {given_name!r} is unknown; nearest: {nearest!r}; known: " in message
+    heading = "known (or the path of a .toml file)" if key == "device.preset" else "known"
+    assert f"{key} = {given_name!r} is unknown; nearest: {nearest!r}; {heading}: " in message
     assert message.endswith(", ".join(known))
 
 
@@ -448,6 +453,10 @@ SWEEPS: dict[str, dict[str, Any]] = {
     "device_tables": study(sweep={"device": [{"states": 4}, {"dw_min": 0.01}, {"preset": "constant_step"}]}),
     "device_presets": study(sweep={"device.preset": list_devices()}),
     "adc_bits": study(sweep={"hardware.adc.bits": [6, 8]}),
+    "managements": study(
+        hardware={"noise_management": "abs_max_np_sum"},
+        sweep={"hardware.bound_management": ["off", "iterative", "iterative_worst_case"]},
+    ),
     "hardware_tables": study(sweep={"hardware": [{"adc": {"bits": 6}}, {"array_rows": 64, "dac": {"bits": 5}}]}),
     "hardware_presets": study(
         sweep={"hardware.preset": list_hardware(), "seed": [1, 2]},
@@ -488,8 +497,18 @@ def test_resolved_study_holds_every_default() -> None:
     assert resolved["data"] == {"name": "digits", "train_samples": 1437, "test_samples": 360}
     assert resolved["network"]["sizes"] == [64, 32, 10]
     assert resolved["hardware"]["adc"]["bits"] == 8
+    assert (resolved["hardware"]["noise_management"], resolved["hardware"]["bound_management"]) == ("abs_max", "off")
     assert resolved["algorithm"]["name"] == "residual_learning"
     assert "sweep" not in resolved
+
+
+def test_managements_of_reads_reach_the_points() -> None:
+    swept = {"hardware.bound_management": ["off", "iterative_worst_case"]}
+
+    points = make_study(study(hardware={"noise_management": "max"}, sweep=swept)).points
+
+    assert [point.noise_management for point in points] == ["max", "max"]
+    assert [point.bound_management for point in points] == ["off", "iterative_worst_case"]
 
 
 def test_making_a_study_leaves_the_tree_as_it_was() -> None:
@@ -546,13 +565,16 @@ OTHER_VALUES: dict[str, Any] = {
     "network.sizes": [64, 10],
     "network.activation": "relu",
     "training.schedule.name": "constant",
-    "device.preset": "constant_step",
+    "device.preset": "generic_linear",
     "device.w_min": -0.5,
+    "device.lifetime": 100.0,
     "algorithm.name": None,
     "algorithm.setting": "paper",
     "algorithm.warm_start": "mini_batch",
     "hardware.preset": None,  # a preset prices its own node; has its own test
     "hardware.node_nm": None,
+    "hardware.noise_management": "max",
+    "hardware.bound_management": "iterative",
     "hardware.adc.model": None,  # one choice today
     "hardware.dac.model": None,
     "title": None,
@@ -612,6 +634,124 @@ def test_paths_start_from_the_folder_of_the_study_file(tmp_path: Path) -> None:
 
     assert checked.data_path == tmp_path / "../data"
     assert checked.points[0].data_path == checked.data_path
+
+
+# Devices: a preset or a file, and any parameter of its family.
+
+
+DEVICE_FILE = """schema = 1
+family = "{family}"
+summary = "A device of one's own"
+provenance = {{ unit = "1", kind = "assumed", note = "made up" }}
+[values]
+dw_min = {{ value = {dw_min} }}
+gamma_r = {{ value = 1.5 }}
+"""
+
+
+def write_device(path: Path, family: str = "power_response", dw_min: float = 0.02) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(DEVICE_FILE.format(family=family, dw_min=dw_min))
+    return path
+
+
+def own_device(folder: Path, preset: str, **device: Any) -> Point:
+    (point,) = make_study(study(device={"preset": preset} | device), folder=folder).points
+    return point
+
+
+def test_a_device_file_is_found_from_the_folder_of_the_study(tmp_path: Path) -> None:
+    write_device(tmp_path / "devices" / "mine.toml")
+    path = tmp_path / "studies" / "study.toml"
+    path.parent.mkdir()
+    path.write_text('schema = 1\n[device]\npreset = "../devices/mine.toml"\ngamma_r = 2.5\n')
+
+    (point,) = load_study(path).points
+
+    assert point.device == PowerResponse(dw_min=0.02, gamma_r=2.5)
+    assert point.resolved["device"]["preset"] == "../devices/mine.toml"
+    assert point.device_name == "mine"
+
+
+def test_run_id_does_not_depend_on_where_the_device_file_lies(tmp_path: Path) -> None:
+    for place in ("one", "other"):
+        write_device(tmp_path / place / "mine.toml")
+
+    points = [own_device(tmp_path, "one/mine.toml"), own_device(tmp_path / "other", "mine.toml")]
+
+    assert points[0].run_id == points[1].run_id
+
+
+@pytest.mark.parametrize(
+    "other", [{"dw_min": 0.03}, {"family": "exponential_response"}], ids=["another value", "another family"]
+)
+def test_run_id_depends_on_what_the_device_file_says(tmp_path: Path, other: dict[str, Any]) -> None:
+    write_device(tmp_path / "one" / "mine.toml")
+    write_device(tmp_path / "other" / "mine.toml", **other)
+    swept = {"device.preset": ["one/mine.toml", "other/mine.toml"]}
+
+    points = make_study(study(sweep=swept), folder=tmp_path).points
+
+    assert len({point.run_id for point in points}) == 2
+
+
+def test_any_parameter_of_the_family_is_taken_and_written_out() -> None:
+    given = {
+        "preset": "piecewise_step",
+        "piecewise_up": [1.5, 1, 1, 1, 0.5],
+        "write_noise_std": 2,
+        "subtract_symmetry_point": True,
+    }
+
+    (point,) = make_study(study(device=given)).points
+
+    assert point.resolved["device"]["piecewise_up"] == [1.5, 1.0, 1.0, 1.0, 0.5]
+    assert (point.device.write_noise_std, point.device.subtract_symmetry_point) == (2.0, True)
+    assert make_study(point.resolved).points[0].run_id == point.run_id
+
+
+@pytest.mark.parametrize(
+    ("device", "expected"),
+    [
+        ({"gamma_up": 0.1}, "device.gamma_up is unknown; known: states, dw_min, "),
+        ({"preset": "linear_step", "gama_up": 0.1}, "device.gama_up is unknown; nearest: 'gamma_up'"),
+        ({"dw_min": "0.1"}, "device.dw_min = '0.1' is not allowed; it must be a number"),
+        ({"dw_min": [0.1, 0.2]}, "device.dw_min = [0.1, 0.2] is not allowed; it must be one number"),
+        ({"dw_min": True}, "device.dw_min = True is not allowed; it must be a number"),
+        ({"dw_min": {"value": 0.1}}, "device.dw_min = {'value': 0.1} is not allowed; it must be a number"),
+        ({"dw_min": 10**400}, "0 is not allowed; at most 1e+09 in magnitude"),
+        ({"refresh_every": 10**400}, "device.refresh_every = 1000"),
+        ({"one_sided": 2}, "device.one_sided = 2 is not allowed; true or false"),
+        ({"refresh_every": 1.5}, "device.refresh_every = 1.5 is not allowed; it must be a whole number"),
+        ({"lifetime": 0.5}, "device.lifetime = 0.5 is not allowed; at least 1 mini-batch, or 0 for no decay"),
+        ({"preset": "none.toml"}, "device.preset = 'none.toml': there is no such file"),
+    ],
+)
+def test_a_device_that_cannot_exist_is_refused_in_one_paragraph(device: dict[str, Any], expected: str) -> None:
+    assert expected in refusal(study(device=device))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("gamma_r", "gama_r", "values.gama_r is unknown; nearest: 'gamma_r'"),
+        ("power_response", "power_respons", "family = 'power_respons' is unknown; nearest: 'power_response'"),
+        ("schema = 1", "schema = 2", "is no device preset: schema must be 1"),
+        ('kind = "assumed", ', "", "missing keys ['kind']"),
+        ("{ value = 1.5 }", "1.5", "values.gamma_r = 1.5 is not a table with value, unit, kind, source"),
+        ("[values]", "[values", "cannot be read as TOML"),
+        ("{ value = 0.02 }", "{ value = -0.02 }", "device.dw_min = -0.02 is not allowed"),
+    ],
+)
+def test_a_bad_device_file_is_refused_in_one_paragraph(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    path = write_device(tmp_path / "mine.toml")
+    path.write_text(path.read_text().replace(old, new, 1))
+
+    with pytest.raises(ConfigError) as caught:
+        own_device(tmp_path, "mine.toml")
+
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def read_refusal(path: Path) -> str:

@@ -15,6 +15,7 @@ from cosim.explain import assumptions, describe_plan, explain_study, listing, pr
 from cosim.network import NETWORKS
 from cosim.study import price_tables
 from cost_model.hardware import list_hardware
+from device_models.families import ConstantStep
 from device_models.presets import list_devices
 
 ROOT = Path(__file__).parents[2]
@@ -143,6 +144,42 @@ def test_listing_names_everything_of_its_kind(kind: str, names: list[str]) -> No
 
     assert first == names
     assert all(str(cell) for column in table.columns[:2] for cell in column.cells if column.header != "parameters")
+
+
+def devices_listed() -> dict[str, dict[str, str]]:
+    """Return the rows of the device list: heading to cell."""
+    table = listing("devices")
+    headings = [str(column.header) for column in table.columns]
+    rows = zip(*(map(str, column.cells) for column in table.columns), strict=True)
+    return {row[0]: dict(zip(headings, row, strict=True)) for row in rows}
+
+
+def test_device_list_shows_family_states_summary_and_sources() -> None:
+    row = devices_listed()["reram_es"]
+
+    assert (row["family"], row["states"], row["sources"]) == ("exponential_step", "959", "gong2018")
+    assert row["summary"].startswith("ReRAM")
+
+
+@pytest.mark.parametrize(
+    ("name", "point"),
+    [
+        ("reram_es", "-0.217"),
+        ("generic_linear", "0.060"),
+        ("ecram", "0.000"),
+        ("reram_array_om", "0.000"),
+        ("constant_step", "every"),
+        ("pcm", "none"),
+    ],
+)
+def test_device_list_shows_the_symmetric_point(name: str, point: str) -> None:
+    assert devices_listed()[name]["symmetric point"] == point
+
+
+def test_constant_steps_with_imbalance_have_no_symmetric_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cosim.explain.load_device", lambda name: ConstantStep(dw_min=0.1, up_down=0.2))
+
+    assert {row["symmetric point"] for row in devices_listed().values()} == {"none"}
 
 
 def test_price_report_has_a_line_per_point_and_what_was_assumed() -> None:

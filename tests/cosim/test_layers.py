@@ -36,22 +36,32 @@ def backward(network: Network, error: np.ndarray) -> None:
 # Activations and loss
 
 
+def back(name: str, errors: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return errors brought back through an activation."""
+    results = np.full(values.shape, np.nan, dtype=np.float32)
+    ACTIVATIONS[name][1](errors, values, results)
+    return results
+
+
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_derivatives_are_those_of_the_activations(name):
-    function, derivative = ACTIVATIONS[name]
+def test_errors_go_back_by_the_slope_of_the_activation(name):
+    function = ACTIVATIONS[name][0]
     points = np.linspace(-3.05, 3.05, 62)
     step = 1e-5
     slopes = (function(points + step) - function(points - step)) / (2 * step)
-    np.testing.assert_allclose(derivative(function(points)), slopes, atol=1e-5)
+    errors, values = draws(15, 62), function(points.astype(np.float32))
+    np.testing.assert_allclose(back(name, errors, values), errors * slopes, atol=1e-5)
+    square = back(name, errors.reshape(2, 31), values)
+    np.testing.assert_array_equal(square, back(name, errors, values))
 
 
 def test_activations_stay_in_single_precision_and_do_not_overflow():
     extremes = np.array([-1e30, -100, 0, 100, 1e30], dtype=np.float32)
-    for name, (function, derivative) in ACTIVATIONS.items():
+    for name, (function, _) in ACTIVATIONS.items():
         values = function(extremes)
         assert values.dtype == np.float32, name
-        assert derivative(values).dtype == np.float32, name
         assert np.all(np.isfinite(values)), name
+        assert np.all(np.isfinite(back(name, np.ones_like(values), values))), name
     points = np.linspace(-20, 20, 101, dtype=np.float32)
     np.testing.assert_allclose(ACTIVATIONS["sigmoid"][0](points), special.expit(points), atol=1e-7)
 
@@ -113,6 +123,32 @@ def test_errors_go_back_to_the_pixels_they_came_from():
     result = layer.errors_to_inputs(errors.reshape(-1, 3) @ filters.reshape(3, -1))
     expected = oracle.convolve_backward(errors, filters, (2, 5, 4, 2))
     np.testing.assert_allclose(result, expected.reshape(2, -1), atol=1e-5)
+
+
+@pytest.mark.parametrize("pool", [True, False])
+def test_the_gradient_of_the_bias_is_the_sum_of_the_errors(pool):
+    spec = convolution("one", (7, 6, 2), 3, 2, "tanh", pool=pool)
+    network = digital([spec])
+    error = draws(16, *forward(network, draws(17, 4, 84)).shape)
+    errors = network.layers[0].errors_from(error)
+    gradient = network.layers[0].bias_gradient()
+    np.testing.assert_allclose(gradient, errors.astype(float).sum(axis=0), atol=1e-5)
+    assert (gradient.shape, gradient.dtype) == ((3,), np.float32)
+
+
+def test_a_step_leaves_what_it_is_given_and_what_it_gave_before():
+    specs, pixels = NETWORKS["like lenet5"]
+    network, images = digital(specs), draws(18, 3, pixels)
+    error = draws(19, 3, 3)
+    given = images.copy(), error.copy()
+    logits = forward(network, images)
+    backward(network, error)
+    arrays = [logits, *(part for layer in network.layers for part in (layer.inputs, layer.errors))]
+    kept = [part.copy() for part in arrays]
+    forward(network, 2 * images)
+    backward(network, 3 * error)
+    for part, before in zip([images, error, *arrays], [*given, *kept], strict=True):
+        np.testing.assert_array_equal(part, before)
 
 
 # Gradients

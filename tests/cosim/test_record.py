@@ -257,6 +257,32 @@ def test_place_of_the_data_is_kept_relative_to_the_folder(tmp_path: Path, change
     assert places == {(tmp_path / "studies/files/mnist").resolve()}
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"device": {"preset": "devices/mine.toml"}},
+        {"sweep": {"device.preset": ["devices/mine.toml", "soft_bounds"]}},
+        {"sweep": {"device": [{"preset": "soft_bounds"}, {"preset": "devices/mine.toml", "dw_min": 0.1}]}},
+    ],
+    ids=["given", "swept", "swept_tables"],
+)
+def test_place_of_a_device_file_is_kept_relative_to_the_folder(tmp_path: Path, change: dict[str, Any]) -> None:
+    file = tmp_path / "studies" / "devices" / "mine.toml"
+    file.parent.mkdir(parents=True)
+    values = 'provenance = { unit = "1", kind = "assumed", note = "made up" }\nvalues = { dw_min = { value = 0.02 } }\n'
+    file.write_text(f'schema = 1\nfamily = "constant_step"\nsummary = "Mine"\n{values}')
+    study = make_study({"schema": 1} | change, folder=tmp_path / "studies")
+
+    Record(tmp_path / "runs" / "one").open(study)
+    Record(tmp_path / "runs" / "one").open(load_study(tmp_path / "runs" / "one" / "study.toml"))
+    again = load_study(tmp_path / "runs" / "one" / "study.toml")
+
+    assert [point.run_id for point in again.points] == [point.run_id for point in study.points]
+    assert [point.device for point in again.points] == [point.device for point in study.points]
+    assert "../../studies/devices/mine.toml" in (tmp_path / "runs" / "one" / "study.toml").read_text()
+    assert not list((tmp_path / "runs" / "one").glob("study-*.toml"))
+
+
 def test_a_changed_study_keeps_the_earlier_file(folder: Path) -> None:
     before = (folder / "study.toml").read_bytes()
 

@@ -30,7 +30,10 @@ PULSE_ACTIVITY = {"pulse_slots", "line_slots", "pulses", "half_selects", "coinci
 ALGORITHM_TABLES = {
     "digital_sgd": {},
     "analog_sgd": {},
-    "tiki_taka_v2": {"transfer_every": 3, "transfer_columns": 5, "fast_rate": 0.5},
+    "tiki_taka_v1": {"transfer_every": 3, "transfer_columns": 5, "fast_rate": 0.5, "gamma": 0.3},
+    "tiki_taka_v2": {"transfer_every": 3, "transfer_columns": 5, "fast_rate": 0.5, "zero_shift_pulses": 40},
+    "chopped_tiki_taka_v2": {"transfer_every": 3, "transfer_columns": 5, "output_chop_probability": 0.5},
+    "agad": {"transfer_columns": 8, "chop_probability": 0.5, "auto_scale": True},
     "mixed_precision": {"write_every": 3},
     "residual_learning": {
         "tiles": 4,
@@ -40,6 +43,8 @@ ALGORITHM_TABLES = {
         "transfer_period_ratio": 3,
         "transfer_columns": 7,
     },
+    "residual_learning_v2": {"transfer_every": 3, "transfer_columns": 5, "zero_shift_pulses": 30},
+    "e_rider": {"transfer_columns": 5, "chop_probability": 0.5},
 }
 
 
@@ -77,8 +82,13 @@ def data_dependent(tile, operation):
         return READ_ACTIVITY if tile == "all" else set()
     if tile.startswith("buffer>"):
         return PULSE_ACTIVITY | {"performed"}  # only rows with a whole multiple are written
-    if operation in ("update", "transfer", "program"):
+    if operation in ("update", "transfer", "program", "refresh"):
         return PULSE_ACTIVITY | ({"performed"} if operation == "program" else set())
+    if operation == "calibrate":
+        return PULSE_ACTIVITY - {
+            "half_selects",
+            "cells_touched",
+        }  # the pulses that bring the reference to what was found
     return set()
 
 
@@ -199,6 +209,45 @@ def test_transfers_happen_after_every_period():
     assert run["dense2", "1>0", "transfer"] == 9 * 8
 
 
+@pytest.mark.parametrize("name", ["analog_sgd", "tiki_taka_v1"])
+def test_pairs_are_refreshed_in_training_and_in_pricing(name):
+    point = point_of(name, device={"preset": "pcm", "refresh_every": 4})
+    run = check_agreement(point, trained(point))
+    tiles = len(point.algorithm().significances)
+    # Four refreshes in 18 mini-batches, each reading both devices of every pair, column by column.
+    assert run.loc["dense1", "all", "refresh"]["performed"] == 4 * 2 * 64 * tiles
+    assert run.loc["dense2", "all", "refresh"]["performed"] == 4 * 2 * 8 * tiles
+    never = point_of(name, device={"preset": "pcm", "refresh_every": 0})
+    assert "refresh" not in by_address(price_point(never)[1]).index.get_level_values("operation")
+
+
+def test_zero_shifting_is_recorded_once_per_layer_before_the_programming():
+    point = point_of("tiki_taka_v2")
+    rows = [address for address, _ in trained(point).scheduler.trace.rows()]
+    assert [address for address in rows if address[2] == "calibrate"] == [
+        ("dense1", "1", "calibrate"), ("dense2", "1", "calibrate")
+    ]  # fmt: skip
+    run = by_address(price_point(point)[1])
+    assert run.loc["dense1", "1", "calibrate"]["coincidences"] >= 40 * 64 * 8
+    plain = point_of("tiki_taka_v2", algorithm={"name": "tiki_taka_v2"})
+    assert "calibrate" not in by_address(price_point(plain)[1]).index.get_level_values("operation")
+
+
+def test_fading_devices_age_once_per_mini_batch():
+    point = point_of(
+        "analog_sgd", device={"preset": "constant_step", "lifetime": 10.0}, training={"learning_rate": 0.0}
+    )
+    training = Training(point, load_data("digits", None, train_samples=61, test_samples=5, seed=1))
+    before = [layer.matrix.tiles[0].weights.astype(float) for layer in training.network.layers]
+    training.scheduler.set_learning_rate(0.0)
+    for _ in range(5):
+        training.scheduler.step(training.network, training.train_images[:7], training.data.train_labels[:7])
+    for layer, old in zip(training.network.layers, before, strict=True):
+        np.testing.assert_allclose(layer.matrix.tiles[0].weights, 0.9**5 * old, rtol=1e-4)
+        gain = layer.matrix.significances[0]
+        np.testing.assert_allclose(layer.matrix.weights, gain * layer.matrix.tiles[0].weights, rtol=1e-5)
+
+
 def test_a_transfer_rarer_than_the_training_leaves_no_trace():
     table = {"name": "tiki_taka_v2", "transfer_every": 19}
     point = point_of("tiki_taka_v2", algorithm=table)
@@ -240,7 +289,9 @@ def test_programming_is_recorded_once_per_layer_on_the_coarsest_tile():
         point = point_of(name)
         scheduler = trained(point).scheduler
         tiles = [tile for (_, tile, kind), _ in scheduler.trace.rows() if kind == "program"]
-        assert tiles == (["0", "0"] if scheduler.floorplans[0].tiles else [])
+        # E-RIDER programs its tracker again and again, in the trace under its number.
+        assert [tile for tile in tiles if tile != "2"] == (["0", "0"] if scheduler.floorplans[0].tiles else [])
+        assert ("2" in tiles) == (name == "e_rider")
 
 
 @pytest.mark.parametrize(("outputs", "inputs", "step"), [(1, 1, 0.3), (40, 50, 0.01), (30, 60, 0.2), (7, 9, 5.0)])
@@ -350,6 +401,6 @@ def test_pricing_needs_no_learning_rate_and_records_the_same_twice():
 
 def test_a_scheduler_has_one_floorplan_per_layer_with_all_tiles():
     point = point_of("residual_learning")
-    scheduler = Scheduler(point.algorithm(), point.hardware, [spec.shape for spec in point.layers])
+    scheduler = Scheduler(point.algorithm(), point.hardware, [spec.shape for spec in point.layers], point.device)
     assert [floor.tiles for floor in scheduler.floorplans] == [4, 4]
     assert [floor.shape.name for floor in scheduler.floorplans] == ["dense1", "dense2"]

@@ -9,21 +9,26 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import cosim.study
-from cosim.algorithms import ALGORITHMS
+from cosim.algorithms import ALGORITHMS, Algorithm, Parameters
 from cosim.config import ConfigError, make_study
 from cosim.data import DataError, load_data
 from cosim.experiment import Training, bill_of, learning_rate_at
+from cosim.explain import explain_study
+from cosim.plan import Activity, Backward, Forward, Plan, Step, Update
 from cosim.record import Record
 from cosim.study import price, price_tables, run
 from cosim.workers import RunError
+from cost_model.floorplan import LayerFloorplan, MatrixShape
+from cost_model.operations import ReadActivity, counts
 
 ROOT = Path(__file__).parents[2]
 TABLES = ("results.csv", "history.csv", "bill.csv", "trace.csv")
@@ -390,14 +395,30 @@ def test_workers_end_when_their_parent_was_killed(tmp_path: Path) -> None:
 
 # One point.
 
-CHECKPOINTED = [*ALGORITHMS.items(), ("warm_epoch", None), ("warm_mini_batch", None)]
+# Tables whose choppers, references, buffers and gains change within an epoch.
+CHECKPOINTED: dict[str, dict[str, Any]] = {name: {"algorithm": {"name": name}} for name in ALGORITHMS} | {
+    "warm_epoch": {"algorithm": {"name": "residual_learning", "tiles": 3, "warm_start": "epoch"}},
+    "warm_mini_batch": {"algorithm": {"name": "residual_learning", "tiles": 3, "warm_start": "mini_batch"}},
+    "zero_shift": {"algorithm": {"name": "tiki_taka_v1", "gamma": 0.3, "zero_shift_pulses": 30}},
+    "choppers": {
+        "algorithm": {
+            "name": "chopped_tiki_taka_v2",
+            "transfer_columns": 64,
+            "output_chop_probability": 0.5,
+            "auto_scale": True,
+        }
+    },
+    "reference": {"algorithm": {"name": "agad", "transfer_columns": 64, "chop_probability": 0.5, "chop_random": True}},
+    "tracker": {"algorithm": {"name": "e_rider", "chop_probability": 0.5}},
+    "pairs": {"algorithm": {"name": "analog_sgd"}, "device": {"preset": "pcm"}},
+    "write_noise": {"algorithm": {"name": "tiki_taka_v2"}, "device": {"preset": "reram_es", "diffusion": 0.01}},
+}
 
 
-@pytest.mark.parametrize("name", [name for name, _ in CHECKPOINTED])
+@pytest.mark.parametrize("name", CHECKPOINTED)
 def test_training_goes_on_from_a_checkpoint_to_the_same_bits(tmp_path: Path, name: str) -> None:
-    warm = {"name": "residual_learning", "tiles": 3, "warm_start": name.removeprefix("warm_")}
-    table = warm if name.startswith("warm_") else {"name": name}
-    (point,) = make_study(BASE | {"algorithm": table, "training": {"epochs": 3, "learning_rate": 0.1}}).points
+    tree = BASE | CHECKPOINTED[name] | {"training": {"epochs": 3, "learning_rate": 0.1}}
+    (point,) = make_study(tree).points
     data = load_data("digits", None, train_samples=100, test_samples=50, seed=point.seed)
     straight, first, second = Training(point, data), Training(point, data), Training(point, data)
 
@@ -423,6 +444,70 @@ def test_training_goes_on_from_a_checkpoint_to_the_same_bits(tmp_path: Path, nam
     pd.testing.assert_frame_equal(third.scheduler.trace.to_frame(), straight.scheduler.trace.to_frame())
     bills = [bill_of(point, training.scheduler, 300).lines for training in (third, straight)]
     pd.testing.assert_frame_equal(*bills, check_exact=True)
+
+
+# An algorithm of one's own: a class and an entry.
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shrink(Step):
+    """Reset the next column of a tile: a step that no algorithm of the package has."""
+
+    target: int
+    every: int = 2
+    kind: ClassVar[str] = "digital"
+
+    @property
+    def tile(self) -> str:
+        return str(self.target)
+
+    def perform(self, layer: Any) -> Activity:
+        layer.matrix.tiles[self.target].reset(layer.matrix.next_columns(self.target, 1))
+        layer.matrix.recombine()
+        return ReadActivity(1, 0, 0)
+
+    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> Any:
+        return counts(performed=activity.vectors, digital_operations=7 * activity.vectors)
+
+    def assumed(self, floor: LayerFloorplan, number: Any, vectors: float, times: float) -> Activity:
+        return ReadActivity(times, 0, 0)
+
+    def describe(self) -> str:
+        return f"reset of a column of tile {self.target}"
+
+
+class ShrinkingParameters(Parameters):
+    name: Literal["shrinking_sgd"] = "shrinking_sgd"
+
+
+class ShrinkingSGD(Algorithm):
+    name = "shrinking_sgd"
+    parameters_type = ShrinkingParameters
+    summary = "analog SGD that forgets"
+    significances = (1.0,)
+
+    def plan(self, shape: MatrixShape, learning_rate: float) -> Plan:
+        return Forward(), Backward(), Update(target=0, rate=learning_rate), Shrink(target=0)
+
+
+def test_an_algorithm_with_a_step_of_its_own_trains_and_is_priced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ALGORITHMS, "shrinking_sgd", ShrinkingSGD)
+    tree = BASE | {"algorithm": {"name": "shrinking_sgd"}}
+
+    record = run(tree, tmp_path / "run", page=False)
+    _, priced, _ = price_tables(make_study(tree))
+
+    keys = ["layer", "tile", "operation"]
+    trained, priced = record.trace.set_index(keys), priced.set_index(keys)
+    assert set(trained.index) == set(priced.index)
+    for trace in (trained, priced):
+        # 26 mini-batches, a reset after every second one.
+        assert trace.loc[("dense1", "0", "digital"), ["performed", "digital_operations"]].tolist() == [13, 91]
+    assert set(record.bill.query("operation == 'digital' and tile == '0'")["component"]) == {"digital"}
+    assert record.results["algorithm"].tolist() == ["shrinking_sgd"]
+    assert "reset of a column of tile 0" in explain_study(make_study(tree))
 
 
 def test_a_checkpoint_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -498,10 +583,11 @@ def test_price_counts_what_training_counts_wherever_data_has_no_say(undisturbed:
     cascade = results.index[results["algorithm"] != "residual_learning"]
     free = [column for column in trained.columns if column not in ACTIVITY]
 
-    # A warm start ends when the loss says so, and rows of a digital buffer are written where they have something.
-    settled = trained.index.get_level_values("run_id").isin(cascade) & (
-        ~trained.index.get_level_values("tile").str.startswith("buffer>")
-    )
+    # A warm start ends when the loss says so, rows of a digital buffer are written where they have something, and
+    # a tracker (tile 2) is programmed by chance.
+    tiles, kinds = (trained.index.get_level_values(name) for name in ("tile", "operation"))
+    by_chance = tiles.str.startswith("buffer>") | ((tiles == "2") & (kinds == "program"))
+    settled = trained.index.get_level_values("run_id").isin(cascade) & ~by_chance
     assert trained.loc[settled].index.isin(priced.index).all()
     pd.testing.assert_frame_equal(
         trained.loc[settled, free], priced.loc[trained.loc[settled].index, free], check_exact=True, check_dtype=False

@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 import cosim
 from cosim.periphery import Periphery
-from cosim.tile import PulsedUpdate, Tile, checked, read_matrices
-from device_models import ConstantStep, SoftBounds, load_device
+from cosim.reading import checked
+from cosim.tile import PulsedUpdate, Tile
+from device_models import load_device
+from device_models.families import ConstantStep, GenericLinear, LinearStep, SoftBounds
 from tests.oracles import conversion, devices
 from tests.oracles.reference_simulator import section
 
 WIDE = ConstantStep(dw_min=0.01, w_max=10.0, w_min=-10.0)
-KEY = np.uint64(3)
 
 
 def draws(seed: int, *shape: int) -> np.ndarray:
@@ -137,47 +138,6 @@ def test_noisy_reads_of_the_reference_simulator():
         # 4.5 sigma of both samples; the normals of the reference are off by 1/181 sigma, their spread by 0.4 %.
         assert np.all(np.abs(results.mean(axis=0) - mean) < (4.5 * math.sqrt(1.2 / repeats) + 4 / 181) * std)
         np.testing.assert_allclose(results.std(axis=0), std, rtol=4.5 * math.sqrt(0.6 / repeats) + 0.01)
-
-
-# Blocks of a split matrix
-
-
-def test_an_ideal_read_does_not_depend_on_the_split():
-    weights, inputs = 0.3 * draws(1, 6, 10), draws(2, 8, 10)
-    whole, _ = read_matrices([weights], inputs, Periphery(), 10, KEY)
-    for block in (1, 3, 5, 20):
-        np.testing.assert_array_equal(read_matrices([weights], inputs, Periphery(), block, KEY)[0], whole)
-
-
-@pytest.mark.parametrize("block", [1, 3, 4, 10])
-def test_every_block_of_a_split_matrix_is_converted_on_its_own(block):
-    weights, inputs, periphery = 0.3 * draws(1, 6, 10), draws(2, 8, 10), Periphery(dac_bits=6, adc_bits=5)
-    result, _ = read_matrices([weights], inputs, periphery, block, KEY)
-    expected = conversion.read(weights, inputs, 6, 5, periphery.full_scale, block)
-    np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-5)
-    whole, _ = read_matrices([weights], inputs, periphery, 10, KEY)
-    assert np.array_equal(result, whole) == (block == 10)
-
-
-def test_noise_adds_up_over_the_blocks():
-    periphery = Periphery(adc_bits=16, full_scale=4.0, noise_lsb=50.0)
-    weights, inputs = np.zeros((40, 12), np.float32), np.ones((500, 12), np.float32)
-    lsb = 4.0 / periphery.adc_levels
-    for block, conversions in ((12, 1), (4, 3), (1, 12)):
-        result, _ = read_matrices([weights], inputs, periphery, block, KEY)
-        assert result.std() / lsb == pytest.approx(50 * math.sqrt(conversions), rel=4 / math.sqrt(2 * result.size))
-
-
-def test_activity_of_a_read_is_what_the_lines_do():
-    inputs = np.array([[1, 0, -0.5, 0.001], [0, 0, 0, 0], [2, 2, 2, 2]], dtype=np.float32)
-    weights = np.zeros((3, 4), np.float32)
-    _, ideal = read_matrices([weights], inputs, Periphery(), 4, KEY)
-    assert (ideal.vectors, ideal.lines) == (3, 7)
-    assert ideal.drive == pytest.approx(1 + 0.5 + 0.001 + 4)
-    _, coarse = read_matrices([weights, weights], inputs, Periphery(dac_bits=3, adc_bits=8), 2, KEY)
-    # At 3 bits 0.5 is driven at 2/3 (ties to even: 1.5 levels become 2), and 0.001 not at all.
-    assert (coarse.vectors, coarse.lines) == (3, 6)
-    assert coarse.drive == pytest.approx(1 + 2 / 3 + 4)
 
 
 # Programming and pulses
@@ -311,7 +271,334 @@ def test_empty_and_single_tiles_work(shape, periphery):
     assert tile.weights.shape == shape
 
 
+# Write noise, references, pairs, ageing
+
+
+NOISY = ConstantStep(dw_min=0.01, w_max=10, w_min=-10, write_noise_std=20.0)
+
+
+def held(tile: Tile) -> np.ndarray:
+    """Return what the devices hold, (1 or 2, outputs, inputs)."""
+    return tile.state()["stored"].astype(float)
+
+
+def test_what_is_read_is_what_is_stored_and_write_noise():
+    tile, wanted = Tile((60, 50), NOISY, seed=1), 0.3 * draws(1, 60, 50)
+    tile.set_weights(wanted)
+    np.testing.assert_array_equal(held(tile)[0], wanted)
+    noise = tile.weights.astype(float) - wanted
+    assert abs(noise.mean()) < 4 * 0.2 / math.sqrt(3000)
+    assert noise.std() == pytest.approx(0.2, rel=4 / math.sqrt(6000))
+    inputs = draws(2, 5, 50)
+    np.testing.assert_allclose(tile.forward(inputs), inputs @ tile.weights.T, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(tile.forward(inputs), tile.forward(inputs))
+
+
+def test_write_noise_is_drawn_again_by_programming_and_where_devices_are_touched():
+    tile = Tile((4, 6), NOISY, seed=1)
+    tile.set_weights(np.zeros((4, 6)))
+    first = tile.weights.copy()
+    tile.set_weights(np.zeros((4, 6)))
+    assert np.all(tile.weights != first)
+    first = tile.weights.copy()
+    tile.update([[1, 0, 0, 0, 0, 1]], [[1, 0, 0, -1]], 0.01)
+    touched = np.outer([1, 0, 0, 1], [1, 0, 0, 0, 0, 1]) > 0
+    np.testing.assert_array_equal(tile.weights != first, touched)
+    first = tile.weights.copy()
+    tile.reset([1, 4])
+    np.testing.assert_array_equal((tile.weights != first).any(axis=0), [0, 1, 0, 0, 1, 0])
+
+
+@pytest.mark.parametrize("family", [ConstantStep, SoftBounds])
+def test_stuck_devices_never_move(family):
+    device = family(
+        dw_min=0.1, corrupt_devices_prob=0.3, corrupt_devices_range=0.5, dw_min_std=0.3, lifetime=3.0, reset=0.2
+    )
+    tile = Tile((20, 30), device, seed=4)
+    stuck = tile.device_parameters["step_up"] == 0
+    values = tile.device_parameters["bound_max"][stuck]
+    assert abs(stuck.mean() - 0.3) < 4 * math.sqrt(0.21 / 600)
+    assert np.abs(values).max() <= 0.5
+    moves = (
+        lambda: tile.pulse(up=True, count=3),
+        lambda: tile.pulse(up=False, count=2),
+        lambda: tile.update(draws(1, 4, 30), draws(2, 4, 20), 1.0),
+        lambda: tile.set_weights(np.full((20, 30), 0.7)),
+        lambda: tile.age(),
+        lambda: tile.reset(),
+    )
+    for move in moves:
+        before = tile.weights.copy()
+        move()
+        np.testing.assert_array_equal(tile.weights[stuck], values)
+        assert np.any(tile.weights != before)
+
+
+def test_a_reference_is_subtracted_from_every_read():
+    device = SoftBounds(dw_min=0.01, reference_mean=0.1, reference_std=0.05)
+    tile = Tile((30, 40), device, seed=2)
+    reference = tile.device_parameters["reference"].astype(float)
+    assert abs(reference.mean() - 0.1) < 4 * 0.05 / math.sqrt(1200)
+    assert reference.std() == pytest.approx(0.05, rel=4 / math.sqrt(2400))
+    tile.set_weights(0.2 * draws(3, 30, 40))
+    np.testing.assert_allclose(tile.weights, 0.2 * draws(3, 30, 40), atol=1e-6)
+    np.testing.assert_allclose(held(tile)[0], tile.weights + reference, atol=1e-6)
+    before = tile.weights.astype(float)
+    tile.pulse(up=True)
+    np.testing.assert_allclose(tile.weights, before + 0.01 * (1 - before - reference), atol=1e-6)
+    tile.set_weights(np.full((30, 40), 5.0))
+    np.testing.assert_allclose(tile.weights, 1 - reference, atol=1e-6)
+
+
+def test_a_subtracted_symmetric_point_reads_zero():
+    device = GenericLinear(dw_min=0.002, c_lin=0.2, dw_min_dtod=0.3, w_max_dtod=0.2, subtract_symmetry_point=True)
+    tile = Tile((5, 6), device, seed=3)
+    own = {name: value.astype(float) for name, value in tile.device_parameters.items()}
+    point = devices.soft_bounds_symmetric_point(own["step_up"], own["step_down"], own["bound_max"], own["bound_min"])
+    np.testing.assert_allclose(own["reference"], point, atol=1e-6)
+    for _ in range(4000):
+        tile.pulse(up=True)
+        tile.pulse(up=False)
+    # Alternating pulses end within a step of it.
+    assert np.abs(tile.weights).max() < 0.004
+
+
+def pair_tile(**kwargs) -> Tile:
+    own = {"dw_min": 0.01, "gamma_up": 0.5, "w_min": 0.0, "w_max": 1.0, "one_sided": True, "refresh_every": 1}
+    return Tile((3, 4), LinearStep(**own | kwargs), seed=5)
+
+
+def test_pairs_take_pulses_of_both_signs_upward():
+    tile, seen = pair_tile(w_max_dtod=0.2), []
+    for number in range(30):
+        before = held(tile)
+        tile.update(draws(number, 2, 4), draws(50 + number, 2, 3), 0.05)
+        after = held(tile)
+        assert np.all(after >= before)
+        np.testing.assert_allclose(tile.weights, after[0] - after[1], atol=1e-6)
+        seen.append((after - before).any(axis=(1, 2)))
+    assert np.all(np.any(seen, axis=0))
+    high = np.stack([tile.device_parameters[name] for name in ("bound_max", "bound_max_minus")])
+    tile.pulse(up=True, count=600)
+    tile.pulse(up=False, count=600)
+    np.testing.assert_allclose(held(tile), high, rtol=0.02)
+    assert np.all(held(tile) <= high)
+
+
+def test_programming_a_pair_uses_one_device_of_it():
+    tile, wanted = pair_tile(), np.linspace(-0.9, 0.9, 12).reshape(3, 4)
+    tile.set_weights(wanted)
+    np.testing.assert_allclose(tile.weights, wanted, atol=1e-6)
+    np.testing.assert_allclose(held(tile), [np.maximum(wanted, 0), np.maximum(-wanted, 0)], atol=1e-6)
+
+
+def test_pairs_are_worn_where_one_device_is_far_up_and_the_other_up_too():
+    tile = pair_tile(gamma_up=0.0, dw_min=1 / 128)
+    tile.pulse(up=True, count=97)  # above three quarters
+    assert not tile.worn_pairs().any()
+    tile.pulse(up=False, count=32)  # at a quarter
+    assert not tile.worn_pairs().any()
+    tile.update([[1, 0, 0, 0]], [[1, 0, 0]], 1 / 128)
+    np.testing.assert_array_equal(np.argwhere(tile.worn_pairs()), [[0, 0]])
+
+
+def test_a_refresh_keeps_weights_that_trains_can_write_and_frees_the_pairs():
+    tile, composite = pair_tile(gamma_up=0.0), np.zeros((3, 4), np.float32)
+    tile.pulse(up=True, count=90)
+    tile.pulse(up=False, count=70)
+    before = tile.weights.copy()
+    activity = tile.refresh(composite, 0.5)
+    np.testing.assert_allclose(tile.weights, before, atol=1e-5)
+    np.testing.assert_allclose(held(tile)[0], 0.2, atol=1e-5)
+    assert not held(tile)[1].any()
+    assert activity.coincidences == 20 * 12
+    np.testing.assert_allclose(composite, 0.5 * (tile.weights - before), atol=1e-6)
+    assert tile.refresh(composite, 0.5).coincidences == 0
+
+
+def test_a_refresh_writes_no_more_than_one_longest_train():
+    tile, composite = pair_tile(gamma_up=0.0), np.zeros((3, 4), np.float32)
+    tile.pulse(up=True, count=90)
+    tile.pulse(up=False, count=30)
+    activity = tile.refresh(composite, 1.0)
+    np.testing.assert_allclose(tile.weights, 0.31, atol=1e-5)  # of 0.6
+    assert activity.coincidences == 31 * 12
+
+
+def test_a_refresh_touches_worn_pairs_only():
+    tile = pair_tile(gamma_up=0.0)
+    tile.pulse(up=True, count=80)
+    tile.pulse(up=False, count=20)
+    tile.update([[0, 1, 0, 0]] * 10, [[0, 1, 0]] * 10, 0.01)
+    before = held(tile)
+    composite = tile.weights.copy()
+    tile.refresh(composite, 1.0)
+    worn = np.zeros((3, 4), bool)
+    worn[1, 1] = True
+    np.testing.assert_array_equal((held(tile) != before).any(axis=0), worn)
+    np.testing.assert_allclose(composite, tile.weights, atol=1e-6)
+
+
+def test_a_reset_reaches_its_value_with_its_spread():
+    device = ConstantStep(dw_min=0.01, w_max=9, w_min=-9, reset=0.3, reset_dtod=0.1, reset_std=0.05)
+    tile = Tile((60, 50), device, seed=6)
+    results = []
+    for _ in range(2):
+        tile.set_weights(np.ones((60, 50)))
+        tile.reset()
+        results.append(tile.weights.astype(float))
+    one, other = results
+    assert abs(one.mean() - 0.3) < 4 * math.hypot(0.1, 0.05) / math.sqrt(3000)
+    assert one.std() == pytest.approx(math.hypot(0.1, 0.05), rel=4 / math.sqrt(6000))
+    assert (one - other).std() == pytest.approx(0.05 * math.sqrt(2), rel=4 / math.sqrt(6000))
+
+
+def test_a_reset_of_columns_leaves_the_others():
+    tile = programmed((5, 6))
+    before = tile.weights.copy()
+    tile.reset(np.array([0, 4]))
+    assert not tile.weights[:, [0, 4]].any()
+    np.testing.assert_array_equal(tile.weights[:, [1, 2, 3, 5]], before[:, [1, 2, 3, 5]])
+
+
+def test_resets_stay_within_the_bounds():
+    tile = Tile((20, 20), SoftBounds(dw_min=0.1, w_max=0.2, w_min=-0.3, reset_std=5.0), seed=1)
+    tile.reset()
+    assert set(np.unique(tile.weights)) >= {np.float32(0.2), np.float32(-0.3)}
+    assert np.all((tile.weights <= np.float32(0.2)) & (tile.weights >= np.float32(-0.3)))
+
+
+def test_weights_decay_toward_the_reset_value_of_each_device():
+    device = ConstantStep(dw_min=0.01, w_max=9, w_min=-9, lifetime=10.0, lifetime_dtod=0.2, reset=0.2, reset_dtod=0.1)
+    tile = programmed((50, 60), device=device)
+    start, rest = tile.weights.astype(float), tile.populations[0].reset.astype(float)
+    for _ in range(8):
+        tile.age()
+    left = ((tile.weights - rest) / (start - rest)) ** (1 / 8)
+    lifetime = 1 / (1 - left[np.abs(start - rest) > 0.1])
+    # 1 / lifetime of a normal lifetime with a spread of 2 around 10: mean and spread within 4 sigma.
+    assert abs(lifetime.mean() - 10) < 4 * 2 / math.sqrt(lifetime.size)
+    assert lifetime.std() == pytest.approx(2, rel=4 / math.sqrt(2 * lifetime.size) + 0.01)
+
+
+def test_diffusion_adds_a_random_walk():
+    device = ConstantStep(dw_min=0.01, w_max=9, w_min=-9, diffusion=0.03)
+    tile = Tile((60, 50), device, seed=7)
+    for _ in range(16):
+        tile.age()
+    assert abs(tile.weights.mean(dtype=float)) < 4 * 0.12 / math.sqrt(3000)
+    assert tile.weights.std(dtype=float) == pytest.approx(0.12, rel=4 / math.sqrt(6000))
+
+
+def test_devices_that_do_not_fade_do_not_age():
+    tile = programmed((3, 4))
+    before, actions = tile.weights.copy(), tile.actions
+    tile.age()
+    np.testing.assert_array_equal(tile.weights, before)
+    assert tile.actions == actions
+
+
+# Zero shifting
+
+
+def test_zero_shift_approaches_the_symmetric_point_at_the_known_rate():
+    # Soft bounds with c = 0.2: the distance falls by a factor exp(-dw_min) per pulse, from 1 at -0.8 to 1 % of 0.2.
+    tile = Tile((1, 1), GenericLinear(dw_min=1e-3, c_lin=0.2), reference=True)
+    tile.set_weights([[-0.8]])
+    pulses = 0
+    while abs(tile.device_parameters["reference"].item() - 0.2) > 0.002:
+        tile.zero_shift(20)
+        pulses += 20
+        assert tile.weights.item() == 0
+    assert 6200 <= pulses <= 6500
+
+
+@pytest.mark.parametrize("dw_min", [0.02, 0.005])
+def test_zero_shift_finds_the_symmetric_point_of_every_device_within_a_step(dw_min):
+    device = SoftBounds(dw_min=dw_min, up_down_dtod=0.1, dw_min_dtod=0.2, w_max_dtod=0.2, w_min_dtod=0.2)
+    tile = Tile((8, 9), device, seed=8, reference=True)
+    tile.zero_shift(round(20 / dw_min))
+    own = {name: value.astype(float) for name, value in tile.device_parameters.items()}
+    point = devices.soft_bounds_symmetric_point(own["step_up"], own["step_down"], own["bound_max"], own["bound_min"])
+    step = np.maximum(own["step_up"], own["step_down"])
+    assert np.all(np.abs(own["reference"] - point) <= step)
+    assert np.abs(point).max() > 2 * dw_min
+    assert not tile.weights.any()
+
+
+def test_after_a_zero_shift_weights_are_programmed_about_the_reference():
+    tile = Tile((4, 5), GenericLinear(dw_min=0.01, c_lin=0.3), reference=True)
+    tile.zero_shift(2000)
+    tile.set_weights(np.full((4, 5), 0.25))
+    np.testing.assert_allclose(tile.weights, 0.25, atol=1e-6)
+    np.testing.assert_allclose(held(tile)[0] - 0.25, tile.device_parameters["reference"], atol=1e-6)
+
+
+def test_zero_shift_needs_a_reference_array_and_a_pulse():
+    with pytest.raises(ValueError, match="zero_shift needs a reference array; make the tile with reference=True"):
+        Tile((1, 1), WIDE).zero_shift(10)
+    with pytest.raises(ValueError, match="pulses = 0 is not allowed; at least 1"):
+        Tile((1, 1), WIDE, reference=True).zero_shift(0)
+    with pytest.raises(ValueError, match="the second device of a one-sided pair leaves no place"):
+        Tile((1, 1), LinearStep(dw_min=0.1, one_sided=True), reference=True)
+
+
 # Seeds and states
+
+
+ODD_TILES = {
+    "write noise": lambda: Tile((3, 5), ConstantStep(dw_min=0.05, dw_min_std=0.3, write_noise_std=3.0), seed=9),
+    "reference": lambda: Tile(
+        (3, 5), SoftBounds(dw_min=0.05, reference_std=0.1, write_noise_std=2.0, diffusion=0.01, reset_std=0.1), seed=9
+    ),
+    "zero shift": lambda: Tile((3, 5), GenericLinear(dw_min=0.05, c_lin=0.2, dw_min_std=0.3), seed=9, reference=True),
+    "pairs": lambda: Tile(
+        (3, 5),
+        LinearStep(
+            dw_min=0.05,
+            dw_min_std=0.3,
+            w_min=0,
+            one_sided=True,
+            refresh_every=1,
+            lifetime=9,
+            reset_std=0.02,
+            write_noise_std=0.5,
+            refresh_upper_threshold=0.3,
+            refresh_lower_threshold=0.1,
+        ),
+        seed=9,
+    ),
+}
+
+
+def live(tile: Tile) -> list[np.ndarray]:
+    """Put a tile through everything that changes it."""
+    results, composite = [], np.zeros(tile.shape, np.float32)
+    for number in range(3):
+        tile.update(draws(20 + number, 4, 5), draws(30 + number, 4, 3), 0.4)
+        tile.pulse(up=number == 1, count=2)
+        if tile.has_reference:
+            tile.zero_shift(7)
+        tile.reset([number])
+        tile.age()
+        if tile.device.one_sided:
+            tile.refresh(composite, 1.0)
+        results += [tile.weights.copy(), held(tile), tile.forward(draws(40, 2, 5))]
+    return results
+
+
+@pytest.mark.parametrize("name", ODD_TILES)
+def test_everything_that_changes_is_replayed_and_restored_bit_for_bit(name):
+    tile, same = ODD_TILES[name](), ODD_TILES[name]()
+    for one, other in zip(live(tile), live(same), strict=True):
+        np.testing.assert_array_equal(one, other)
+    state = {key: np.array(value) for key, value in tile.state().items()}
+    expected = live(tile)
+    fresh = ODD_TILES[name]()
+    fresh.restore(state)
+    np.testing.assert_array_equal(fresh.weights, same.weights)
+    for one, again in zip(expected, live(fresh), strict=True):
+        np.testing.assert_array_equal(one, again)
 
 
 def exercise(tile: Tile) -> list[np.ndarray]:
@@ -348,14 +635,38 @@ def test_a_restored_tile_continues_bit_for_bit():
     assert state["actions"] < tile.actions
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"pulse_type": "random"}, "pulse_type = 'random' is unknown; known: stochastic, mean_count, deterministic"),
+        ({"error_share": 0.0}, "error_share = 0.0 is not allowed; above 0 and at most 1"),
+        ({"resolution": 1.0}, "resolution = 1.0 is not allowed; at least 0 and below 1"),
+    ],
+)
+def test_update_settings_that_do_not_exist(given, message):
+    with pytest.raises(ValueError, match=message):
+        PulsedUpdate(**given)
+
+
+def test_the_settings_of_an_update_reach_the_pulses():
+    counted = Tile((1, 2), WIDE, update=PulsedUpdate(pulse_type="mean_count", error_share=0.5))
+    counted.update([[1.0, 0.5]], [[1.0]], 0.16)
+    np.testing.assert_allclose(counted.weights, [[-0.08, -0.04]], atol=1e-6)
+    coarse = Tile(
+        (1, 2), WIDE, update=PulsedUpdate(pulse_type="deterministic", resolution=0.5, train_length_management=False)
+    )
+    coarse.update([[1.0, 0.2]], [[1.0]], 0.31)
+    np.testing.assert_allclose(coarse.weights, [[-0.31, 0]], atol=1e-6)
+
+
 # Messages
 
 DEVICE = ConstantStep(dw_min=0.1)
 
 
-@pytest.mark.parametrize("length", [0, -1, 64])
+@pytest.mark.parametrize("length", [0, -1, 1025])
 def test_train_lengths_that_do_not_exist(length):
-    with pytest.raises(ValueError, match=f"max_train_length = {length} is not allowed; 1 to 63 slots"):
+    with pytest.raises(ValueError, match=f"max_train_length = {length} is not allowed; 1 to 1024 slots"):
         PulsedUpdate(max_train_length=length)
 
 

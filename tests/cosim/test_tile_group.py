@@ -1,16 +1,20 @@
 """One weight over several tiles: composite, converters, transfers, buffers, states."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cosim.algorithms.tiki_taka_v2 import BufferedTransfer
 from cosim.periphery import Periphery
+from cosim.plan import Transfer
 from cosim.tile import PulsedUpdate, Tile
 from cosim.tile_group import STREAMS_PER_GROUP, DigitalMatrix, TileGroup
-from device_models import ConstantStep, SoftBounds, load_device
+from device_models import load_device
+from device_models.families import ConstantStep, LinearStep, SoftBounds
 from tests.oracles import conversion, transfer_rules
 
 WIDE = ConstantStep(dw_min=0.001, w_max=50.0, w_min=-50.0)
@@ -32,6 +36,15 @@ def group_of(shape=(5, 7), device=WIDE, **kwargs) -> TileGroup:
 
 def composite_of(group: TileGroup) -> np.ndarray:
     return sum(s * tile.weights.astype(float) for s, tile in zip(group.significances, group.tiles, strict=True))
+
+
+def transfer(group: TileGroup, source: int, target: int, *, columns: int, rate: float):
+    return Transfer(source=source, target=target, columns=columns, rate=rate).perform(SimpleNamespace(matrix=group))
+
+
+def buffered_transfer(group: TileGroup, source: int, target: int, *, forget: bool = True, **rule: float):
+    step = BufferedTransfer(source=source, target=target, forget=forget, **rule)
+    return step.perform(SimpleNamespace(matrix=group))
 
 
 # Composite weight
@@ -71,9 +84,9 @@ def test_the_composite_follows_any_sequence_of_updates_and_transfers(sequence, s
             case "update":
                 group.update(one, draws(number, 3, 5), draws(number + 99, 3, 4), 0.3)
             case "transfer":
-                group.transfer(one, other, columns=2, rate=0.8)
+                transfer(group, one, other, columns=2, rate=0.8)
             case "buffered":
-                group.buffered_transfer(one, other, columns=3, rate=0.5, threshold=0.3, momentum=0.1)
+                buffered_transfer(group, one, other, columns=3, rate=0.5, threshold=0.3, momentum=0.1)
             case "write":
                 group.accumulate(draws(number, 3, 5), draws(number + 99, 3, 4), 0.3)
                 group.write_buffer(one)
@@ -206,7 +219,7 @@ def test_a_transfer_moves_only_the_columns_it_reads_and_leaves_the_source():
     source, other = group.tiles[2].weights.copy(), group.tiles[0].weights.copy()
     for expected in ([0, 1, 2], [3, 4, 5], [0, 1, 6]):
         before = group.tiles[1].weights.copy()
-        activity = group.transfer(2, 1, columns=3, rate=0.5)
+        activity = transfer(group, 2, 1, columns=3, rate=0.5)
         changed = np.flatnonzero((group.tiles[1].weights != before).any(axis=0))
         assert changed.tolist() == expected
         assert activity.vectors == 3
@@ -222,7 +235,7 @@ def test_the_mean_change_of_a_transfer_is_rate_times_column():
     group.tiles[1].set_weights(column)
     group.recombine()
     for _ in range(repeats):
-        group.transfer(1, 0, columns=3, rate=rate)
+        transfer(group, 1, 0, columns=3, rate=rate)
     sigma = np.sqrt(rate * np.abs(column) * dw_min / repeats)
     assert np.all(np.abs(group.tiles[0].weights / repeats - rate * column) <= 4.5 * sigma)
     np.testing.assert_allclose(group.weights, composite_of(group), atol=1e-3)
@@ -231,44 +244,18 @@ def test_the_mean_change_of_a_transfer_is_rate_times_column():
 def test_columns_are_read_through_the_converter():
     noiseless = Periphery(adc_bits=5, full_scale=2.0)
     group = group_of(periphery=noiseless)
-    selections, values = group.read_columns(2, np.array([4, 0]))
-    np.testing.assert_array_equal(selections, np.eye(7)[[4, 0]])
+    values = group.read_columns(2, np.array([4, 0]))
     weights = group.tiles[2].weights[:, [4, 0]].T
     expected = [[conversion.nearest_level(float(w), 2.0, 5) for w in column] for column in weights]
     np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-6)
     ideal = group_of()
-    np.testing.assert_array_equal(ideal.read_columns(2, np.array([4, 0]))[1], ideal.tiles[2].weights[:, [4, 0]].T)
+    np.testing.assert_array_equal(ideal.read_columns(2, np.array([4, 0])), ideal.tiles[2].weights[:, [4, 0]].T)
 
 
 def test_every_column_read_draws_new_noise():
     group = group_of(periphery=Periphery(adc_bits=10, noise_lsb=20.0))
-    first, second = (group.read_columns(1, np.array([2]))[1] for _ in range(2))
+    first, second = (group.read_columns(1, np.array([2])) for _ in range(2))
     assert not np.array_equal(first, second)
-
-
-def test_a_buffered_transfer_follows_the_rule_of_tiki_taka_v2():
-    dw_min, rate, threshold, momentum = 0.05, 0.3, 1.5, 0.25
-    group = TileGroup((4, 3), ConstantStep(dw_min=dw_min, w_max=9, w_min=-9), significances=(1.0, 0.0), seed=4)
-    fast = 0.3 * draws(9, 4, 3)
-    group.tiles[1].set_weights(fast)
-    levels, pulses, column = np.zeros((4, 3)), np.zeros((4, 3)), 0
-    for _ in range(25):
-        activity = group.buffered_transfer(1, 0, columns=1, rate=rate, threshold=threshold, momentum=momentum)
-        due = 0
-        for row in range(4):
-            levels[row, column], number = transfer_rules.buffer_rule(
-                levels[row, column], float(fast[row, column]), rate, threshold * dw_min, momentum
-            )
-            pulses[row, column] += number
-            due += abs(number)
-        # one certain pulse per element that is due, in one slot
-        assert (activity.coincidences, activity.cells_touched, activity.output_pulses) == (due, due, due)
-        assert activity.slots == (due > 0)
-        column = (column + 1) % 3
-    np.testing.assert_allclose(group.tiles[0].weights, dw_min * pulses, atol=1e-5)
-    np.testing.assert_allclose(group.digital_buffer(), levels, atol=1e-5)
-    np.testing.assert_array_equal(group.tiles[1].weights, fast)
-    assert np.abs(pulses).max() > 3
 
 
 def test_mixed_precision_writes_whole_granularities_and_keeps_the_rest():
@@ -279,16 +266,16 @@ def test_mixed_precision_writes_whole_granularities_and_keeps_the_rest():
         inputs, errors = draws(number, 3, 6), draws(100 + number, 3, 4)
         group.accumulate(inputs, errors, rate)
         total -= rate * errors.T.astype(float) @ inputs
-        before = group.digital_buffer().copy()
+        before = group.digital_matrix("gradient").copy()
         activity = group.write_buffer(0)
         rests = np.vectorize(lambda level: transfer_rules.mixed_precision_rule(level, dw_min)[0])(before.astype(float))
         numbers = np.rint((before - rests) / dw_min)
-        np.testing.assert_allclose(group.digital_buffer(), rests, atol=1e-6)
+        np.testing.assert_allclose(group.digital_matrix("gradient"), rests, atol=1e-6)
         assert activity.vectors == np.count_nonzero(numbers.any(axis=1))
         pulsed += np.abs(numbers).sum()
     # What was written and what is left is the sum of the gradients, but for the randomness of trains of several
     # pulses: Lemma 1, variance below dw_min^2 per pulse; 4.5 sigma.
-    error = group.tiles[0].weights + group.digital_buffer() - total
+    error = group.tiles[0].weights + group.digital_matrix("gradient") - total
     assert np.abs(error).max() <= 4.5 * dw_min * math.sqrt(pulsed / 24)
 
 
@@ -296,10 +283,58 @@ def test_equal_counts_are_written_without_chance():
     # All elements of a row carry the same number of pulses: every line fires in every slot.
     for dw_min in (0.05, 0.1, 0.2, 0.3):
         group = TileGroup((3, 4), ConstantStep(dw_min=dw_min, w_max=99, w_min=-99), seed=6)
-        group.digital_buffer()[:] = (np.array([[3], [-7], [0]]) * 1.0001 * dw_min).astype(np.float32)
+        group.digital_matrix("gradient")[:] = (np.array([[3], [-7], [0]]) * 1.0001 * dw_min).astype(np.float32)
         activity = group.write_buffer(0)
         np.testing.assert_allclose(group.tiles[0].weights, np.array([[3], [-7], [0]]) * np.full(4, dw_min), rtol=1e-5)
         assert (activity.slots, activity.coincidences) == (10, 40)
+
+
+@pytest.mark.parametrize("update", [None, PulsedUpdate(max_train_length=3, pulse_type="mean_count", error_share=0.2)])
+def test_signed_counts_reach_the_devices_exactly(update):
+    # Whatever the settings of updates are: each count is that many single pulses.
+    group = TileGroup((4, 6), ConstantStep(dw_min=0.25, w_max=99, w_min=-99), significances=GAMMA, update=update)
+    counts = np.float32([[1, 0, -1, 3], [0, 0, 0, 0], [-2, 5, 1, 0]])
+    activity = group.pulse_columns(1, np.array([4, 0, 2]), counts)
+    expected = np.zeros((4, 6))
+    expected[:, [4, 0, 2]] = 0.25 * counts.T
+    np.testing.assert_array_equal(group.tiles[1].weights, expected)
+    np.testing.assert_allclose(group.weights, 0.5 * expected)
+    assert (activity.coincidences, activity.vectors) == (13, 15)
+
+
+def test_new_gains_need_a_recombination_and_keep_their_errors():
+    group = group_of(periphery=Periphery(gain_mismatch=0.2))
+    errors = np.array(group.significances) / GAMMA
+    before = group.weights.copy()
+    group.set_significances((1.0, -0.5, 2.0))
+    np.testing.assert_allclose(np.array(group.significances) / (1.0, -0.5, 2.0), errors, rtol=1e-12)
+    np.testing.assert_array_equal(group.weights, before)
+    group.recombine()
+    np.testing.assert_allclose(group.weights, composite_of(group), atol=1e-6)
+
+
+def test_ageing_reaches_every_tile_and_the_composite():
+    group = group_of(device=ConstantStep(dw_min=0.001, w_max=50, w_min=-50, lifetime=4.0))
+    before = [tile.weights.astype(float) for tile in group.tiles]
+    group.age()
+    for tile, old in zip(group.tiles, before, strict=True):
+        np.testing.assert_allclose(tile.weights, 0.75 * old, rtol=1e-6)
+    np.testing.assert_allclose(group.weights, composite_of(group), rtol=1e-6)
+
+
+def test_a_refresh_reaches_every_tile_and_the_composite_follows():
+    device = LinearStep(dw_min=0.01, w_min=0.0, w_max=1.0, one_sided=True, refresh_every=1)
+    group = TileGroup((3, 4), device, significances=(1.0, 0.5))
+    for tile in group.tiles:
+        tile.pulse(up=True, count=90)
+        tile.pulse(up=False, count=80)
+    group.recombine()
+    np.testing.assert_allclose(group.weights, 1.5 * 0.1, rtol=1e-4)
+    activity = group.refresh()
+    assert activity.coincidences == 2 * 12 * 10
+    np.testing.assert_allclose(group.weights, composite_of(group), atol=1e-6)
+    np.testing.assert_allclose(group.weights, 1.5 * 0.1, rtol=1e-4)
+    assert group.refresh().coincidences == 0
 
 
 def test_updates_use_the_settings_of_the_group():
@@ -321,8 +356,8 @@ def test_empty_and_single_groups_work(shape, shared):
     group.accumulate(inputs, errors, 0.1)
     group.write_buffer(0)
     if shape[1]:
-        group.transfer(1, 0, columns=1, rate=0.1)
-        group.buffered_transfer(1, 0, columns=1, rate=0.1, threshold=1.0, momentum=0.1)
+        transfer(group, 1, 0, columns=1, rate=0.1)
+        buffered_transfer(group, 1, 0, columns=1, rate=0.1, threshold=1.0, momentum=0.1)
     assert group.weights.shape == shape
 
 
@@ -333,8 +368,8 @@ def exercise(group: TileGroup) -> list[np.ndarray]:
     results = []
     for number in range(3):
         group.update(2, draws(number, 4, 7), draws(number + 50, 4, 5), 0.5)
-        group.transfer(2, 1, columns=2, rate=0.9)
-        group.buffered_transfer(1, 0, columns=2, rate=0.7, threshold=0.5, momentum=0.1)
+        transfer(group, 2, 1, columns=2, rate=0.9)
+        buffered_transfer(group, 1, 0, columns=2, rate=0.7, threshold=0.5, momentum=0.1)
         results += [group.forward(draws(70, 2, 7)), group.backward(draws(71, 2, 5)), group.weights.copy()]
     return results
 
@@ -369,13 +404,29 @@ def test_a_restored_group_continues_bit_for_bit():
         np.testing.assert_array_equal(one, again)
 
 
-def test_a_group_that_never_had_a_buffer_is_restored_without_one():
+def test_memory_is_restored_as_it_was_and_nothing_else_stays():
     group = noisy_group()
     state = group.state()
     exercise(group)
-    assert "buffer" not in state
+    group.digital_array("signs", (7,), 1.0)[2] = -1
+    assert not any(name.startswith("memory") for name in state)
+    later = group.state()
     group.restore(state)
-    assert group.buffer is None
+    assert group.memory == {}
+    group.restore(later)
+    assert set(group.memory) == {"buffer", "signs"}
+    np.testing.assert_array_equal(group.digital_array("signs", (7,)), [1, 1, -1, 1, 1, 1, 1])
+
+
+def test_a_state_does_not_change_with_the_group():
+    group = noisy_group()
+    group.digital_matrix("mean")
+    state = group.state()
+    copies = {name: np.array(value) for name, value in state.items()}
+    group.digital_matrix("mean")[:] = 3
+    exercise(group)
+    for name, value in copies.items():
+        np.testing.assert_array_equal(state[name], value, err_msg=name)
 
 
 # Messages

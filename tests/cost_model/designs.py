@@ -4,7 +4,9 @@ from cosim.algorithms import ALGORITHMS
 from cosim.scheduler import Scheduler
 from cost_model.hardware import Hardware, hardware_preset
 from cost_model.pricing import price
+from device_models.families import ConstantStep
 
+DEVICE = ConstantStep(dw_min=0.2)
 PRESETS = ("sar_45nm", "multi_tile_paper")
 
 
@@ -20,10 +22,10 @@ def algorithm(name, **parameters):
     return kind(kind.parameters_type(**parameters))
 
 
-def schedule(name, shapes, design, *, samples, mini_batches, **parameters):
+def schedule(name, shapes, design, *, samples, mini_batches, device=DEVICE, **parameters):
     """Return a scheduler that has recorded a whole training with assumed activity."""
-    scheduler = Scheduler(algorithm(name, **parameters), design, shapes)
-    scheduler.assume_training(samples=samples, mini_batches=mini_batches, dw_min=0.2)
+    scheduler = Scheduler(algorithm(name, **parameters), design, shapes, device)
+    scheduler.assume_training(samples=samples, mini_batches=mini_batches)
     return scheduler
 
 

@@ -5,12 +5,13 @@ import pytest
 
 from cost_model import operations
 from cost_model.floorplan import Conventions, LayerFloorplan, MatrixShape
-from cost_model.operations import COUNTS, PulseActivity, ReadActivity
+from cost_model.operations import COUNTS, NO_WORK, PulseActivity, ReadActivity, TransferWork
 
 # 2 outputs x 3 inputs on arrays of 2 input lines and 8 output lines: the inputs spread over two arrays.
 SHAPE = MatrixShape("dense", outputs=2, inputs=3)
 READS = ReadActivity(vectors=4, lines=10, drive=6.5)
 PULSES = PulseActivity(vectors=4, slots=5, input_pulses=6, output_pulses=3, coincidences=2, cells_touched=2)
+BUFFERED = TransferWork(operations=2, accesses=2, comparisons=1)
 
 
 def plan(*, tiles=2, array_rows=2, array_cols=8, columns_per_adc=8, shared_by_tiles=True, shape=SHAPE, **conventions):
@@ -119,7 +120,7 @@ def test_update_counts_both_vectors_as_fan_in_where_the_paper_does():
 
 def test_transfer_reads_and_writes_only_the_array_that_holds_the_column():
     write = PulseActivity(vectors=2, slots=2, input_pulses=2, output_pulses=3, coincidences=3, cells_touched=3)
-    counts = operations.transfer_counts(plan(), write, reads=2, buffered=False)
+    counts = operations.transfer_counts(plan(), write, reads=2)
     assert named(counts) == {
         "performed": 2,
         "reads": 2,
@@ -141,10 +142,10 @@ def test_transfer_reads_and_writes_only_the_array_that_holds_the_column():
     }
 
 
-def test_buffered_transfer_adds_the_work_on_the_digital_buffer():
+def test_a_transfer_adds_its_work_on_digital_matrices():
     write = PulseActivity(vectors=2, slots=2, input_pulses=2, output_pulses=3, coincidences=3, cells_touched=3)
-    plain = operations.transfer_counts(plan(), write, reads=2, buffered=False)
-    buffered = operations.transfer_counts(plan(), write, reads=2, buffered=True)
+    plain = operations.transfer_counts(plan(), write, reads=2)
+    buffered = operations.transfer_counts(plan(), write, reads=2, work=BUFFERED)
     assert named(buffered - plain) == {
         "buffer_operations": 8,  # 2 reads x 2 outputs, multiplied and added
         "comparisons": 4,
@@ -155,7 +156,7 @@ def test_buffered_transfer_adds_the_work_on_the_digital_buffer():
 def test_transfer_counts_do_not_depend_on_sharing_of_converters():
     write = PulseActivity(2, 2, 2, 3, 3, 3)
     shared, private = (
-        operations.transfer_counts(plan(shared_by_tiles=value), write, reads=2, buffered=True)
+        operations.transfer_counts(plan(shared_by_tiles=value), write, reads=2, work=BUFFERED)
         for value in (True, False)
     )
     assert np.array_equal(shared, private)
@@ -226,6 +227,22 @@ def test_programming_goes_row_by_row():
     assert named(operations.program_counts(plan(), pulses=0, cells=0)) == {}
 
 
+def test_programming_counts_the_rows_that_are_written():
+    assert named(operations.program_counts(plan(), pulses=12, cells=6, rows=8))["performed"] == 8
+    assert "performed" not in named(operations.program_counts(plan(), pulses=0, cells=0, rows=0))
+
+
+def test_calibration_pulses_all_devices_at_once_and_programs_the_reference():
+    # 10 alternating pulses on 2 x 3 devices, then 4 device pulses on the reference, row by row.
+    found = operations.calibration_counts(plan(), pulses=10, programmed=4)
+    whole = PulseActivity(10, 10, 30, 20, 60, 60)
+    program = operations.program_counts(plan(), pulses=4, cells=6)
+    assert np.array_equal(found, operations.pulse_counts(plan(), whole) + program)
+    assert named(found)["performed"] == 12
+    assert named(found)["coincidences"] == 64
+    assert "half_selects" not in named(found)
+
+
 def scaled(activity, factor):
     return type(activity)(*(factor * getattr(activity, name) for name in activity.__slots__))
 
@@ -252,10 +269,10 @@ def test_counts_of_many_are_the_sum_of_counts_of_one(factor, shared_by_tiles):
         ),
         *(
             (
-                operations.transfer_counts(floor, PULSES, reads=1, buffered=buffered),
-                operations.transfer_counts(floor, more, reads=factor, buffered=buffered),
+                operations.transfer_counts(floor, PULSES, reads=1, work=work),
+                operations.transfer_counts(floor, more, reads=factor, work=work),
             )
-            for buffered in (True, False)
+            for work in (BUFFERED, NO_WORK)
         ),
         *(
             (
@@ -263,6 +280,10 @@ def test_counts_of_many_are_the_sum_of_counts_of_one(factor, shared_by_tiles):
                 operations.digital_matrix_counts(floor, factor, mini_batches=factor, update=update),
             )
             for update in (True, False)
+        ),
+        (
+            operations.program_counts(floor, pulses=3, cells=2, rows=2),
+            operations.program_counts(floor, pulses=3 * factor, cells=2 * factor, rows=2 * factor),
         ),
         (
             operations.buffer_write_counts(floor, PULSES, writes=1),

@@ -50,7 +50,8 @@ def test_the_order_of_operations_does_not_change_the_sums():
 
 
 def test_an_unknown_kind_is_refused_with_the_known_ones():
-    with pytest.raises(ValueError, match="'teleport' is unknown; known: program, forward, backward, update, transfer"):
+    known = "program, calibrate, forward, backward, update, transfer, refresh, digital"
+    with pytest.raises(ValueError, match=f"'teleport' is unknown; known: {known}"):
         Trace().append(Operation("teleport", "dense1", "all", counts()))
 
 

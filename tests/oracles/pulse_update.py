@@ -11,9 +11,17 @@ from tests.oracles.devices import pulse
 
 
 def train(
-    rate: float, x_max: float, d_max: float, dw_min: float, longest: int, balance: bool, shorten: bool
+    rate: float,
+    x_max: float,
+    d_max: float,
+    dw_min: float,
+    longest: int,
+    balance: bool,
+    shorten: bool,
+    error_share: float = 1.0,
 ) -> tuple[int, float, float]:
-    """Return slots, the factor of |x| and the factor of |d|."""
+    """Return slots, the factor of |x| and the factor of |d|; errors count up to `error_share` of the largest."""
+    d_max = error_share * d_max
     k = rate * x_max * d_max / dw_min
     slots = longest
     if shorten:
@@ -37,10 +45,11 @@ def update_counts(
     shorten: bool,
     repeats: int,
     generator: np.random.Generator,
+    error_share: float = 1.0,
 ) -> np.ndarray:
     """Return the signed number of pulses of every cross-point, (repeats, outputs, inputs)."""
     slots, x_factor, d_factor = train(
-        rate, float(np.abs(x).max()), float(np.abs(d).max()), dw_min, longest, balance, shorten
+        rate, float(np.abs(x).max()), float(np.abs(d).max()), dw_min, longest, balance, shorten, error_share
     )
     counts = np.zeros((repeats, len(d), len(x)))
     for _ in range(slots):
@@ -48,6 +57,41 @@ def update_counts(
         d_fires = generator.random((repeats, len(d))) < d_factor * np.abs(d)
         counts += d_fires[:, :, None] & x_fires[:, None, :]
     return -np.sign(np.outer(d, x)) * counts
+
+
+def resolved(chance: float, resolution: float) -> float:
+    """Return the nearest multiple of the resolution; of two, the even one."""
+    return resolution * round(chance / resolution) if resolution else chance
+
+
+def counts_without_chance(
+    x: np.ndarray,
+    d: np.ndarray,
+    rate: float,
+    dw_min: float,
+    longest: int,
+    balance: bool,
+    shorten: bool,
+    *,
+    mean_count: bool,
+    resolution: float = 0.0,
+) -> np.ndarray:
+    """Return the signed pulses of every cross-point, not yet rounded to whole ones.
+
+    Mean count: round(slots p) pulses on a line, their product over slots; else slots times both probabilities.
+    """
+    slots, x_factor, d_factor = train(
+        rate, float(np.abs(x).max()), float(np.abs(d).max()), dw_min, longest, balance, shorten
+    )
+    result = np.zeros((len(d), len(x)))
+    for row, error in enumerate(d):
+        for column, value in enumerate(x):
+            x_pulses = slots * min(resolved(x_factor * abs(float(value)), resolution), 1.0)
+            d_pulses = slots * min(resolved(d_factor * abs(float(error)), resolution), 1.0)
+            if mean_count:
+                x_pulses, d_pulses = round(x_pulses), round(d_pulses)
+            result[row, column] = -np.sign(error * value) * x_pulses * d_pulses / slots
+    return result
 
 
 def apply_counts(weights: np.ndarray, counts: np.ndarray, family: str, parameters: dict[str, np.ndarray]) -> np.ndarray:

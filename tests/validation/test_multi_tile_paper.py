@@ -59,6 +59,32 @@ def test_table_5_update_time_of_one_512_by_512_matrix():
     assert write_times_ns(SQUARE, mixed_precision) == [56.3, 30.9, 3024.5, 95.9]
 
 
+@pytest.mark.parametrize(
+    ("name", "longest", "every", "printed_ns"),
+    [("chopped_tiki_taka_v2", 5.0, 2, 56.3), ("agad", 5.0, 2, 62.1), ("agad", 1.0, 10, 17.1)],
+)
+def test_update_times_of_the_chopped_algorithms(name, longest, every, printed_ns):
+    """Rasch et al., Nat. Commun. 15:7133 (2024), Table 1, at 512 lines: the same constants as Table 5."""
+    bill = paper_bill(name, SQUARE, transfer_every=every, overrides={"activity_update_slots": longest}, samples=1000)
+    assert round(bill.latency_of(*WRITES) * 1e9, 1) == printed_ns
+
+
+@pytest.mark.parametrize(
+    ("name", "operations", "bits"),
+    [("tiki_taka_v2", 2, 16), ("chopped_tiki_taka_v2", 2, 18), ("agad", 6, 50)],
+)
+def test_digital_work_of_a_transferred_value(name, operations, bits):
+    """Rasch et al. 2024, Table 1: operations 2N + 2N/n_s or 2N + 6N/n_s, memory 16N/n_s, 18N/n_s or 50N/n_s bits."""
+    frame = (
+        schedule(name, SQUARE, hardware("multi_tile_paper"), samples=1024, mini_batches=1024, transfer_every=2)
+        .trace.to_frame()
+        .set_index("operation")
+    )
+    per_read = 512 * 1024 / 2
+    assert frame.loc["transfer", "buffer_operations"] == operations * per_read
+    assert frame.loc["transfer", "sram_bytes"] == bits / 8 * per_read
+
+
 def test_table_5_times_split_into_their_terms():
     # 47.5 + 8.78: (5 + 1/2) slots of 5 ns and half a read of 40 ns; 2D + 2D/2 operations at 0.175 TFLOPS.
     bill = paper_bill("tiki_taka_v2", SQUARE, transfer_every=2)
@@ -89,6 +115,10 @@ def test_figure_4_operation_and_storage_ratios_at_32_lines_and_batch_4():
     assert storage("tiki_taka_v2") / plain == 17
     assert storage("mixed_precision") / plain == 20
     assert storage("residual_learning") / plain == 1
+    # N^2 + 2N and 3 N^2 + 2N (Rasch et al. 2024, Table 1); residual learning v2 keeps what Tiki-Taka v2 keeps.
+    assert storage("chopped_tiki_taka_v2") == storage("residual_learning_v2") == storage("tiki_taka_v2")
+    assert storage("agad") / plain == 49
+    assert storage("tiki_taka_v1") / plain == 1
 
 
 @pytest.mark.parametrize(

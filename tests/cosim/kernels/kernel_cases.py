@@ -8,22 +8,25 @@ from itertools import product
 
 import numpy as np
 
-from cosim.kernels import convert, patches, update
+from cosim.kernels import convert, neurons, patches, update
+from cosim.kernels.update import DETERMINISTIC, MEAN_COUNT, STOCHASTIC
+from device_models import FAMILIES, PulsedDevice
 from device_models.kernels import compile as random_numbers
-from device_models.kernels.pulse import FAMILY_CODES, pulse
-from device_models.parameters import FAMILIES
 from device_models.population import populate
+from tests.cosim.kernels.rank_one import Devices
 
 
 def generator(number: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(number))
 
 
-def devices(family: str, shape: tuple[int, int], dw_min: float = 0.05, bound: float = 0.5) -> np.ndarray:
-    device = FAMILIES[family](
-        dw_min=dw_min, dw_min_dtod=0.3, up_down_dtod=0.05, w_max=bound, w_min=-bound, w_max_dtod=0.3, w_min_dtod=0.3
-    )
-    return populate(device, shape, seed=11, stream=3)
+def device_of(family: str, **parameters: float) -> PulsedDevice:
+    own = {
+        "piecewise_step": {"piecewise_up": (1.5, 1.0, 0.3), "piecewise_down": (0.2, 1.0, 1.8)},
+        "measured_table": {name: (1.3, 0.7) for name in ("up_mean", "up_std", "down_mean", "down_std")},
+    }
+    spread = {"dw_min_dtod": 0.3, "up_down_dtod": 0.05, "w_max_dtod": 0.3, "w_min_dtod": 0.3}
+    return FAMILIES[family](**{"dw_min": 0.05, "w_max": 0.5, "w_min": -0.5} | spread | own.get(family, {}) | parameters)
 
 
 def random_results() -> dict[str, np.ndarray]:
@@ -31,7 +34,8 @@ def random_results() -> dict[str, np.ndarray]:
     keys = [int(random_numbers.make_key(seed, stream, step)) for seed, stream, step in addresses]
     uniforms = [float(random_numbers.uniform(np.uint64(key), count)) for key in keys for count in range(20)]
     normals = [float(random_numbers.normal(np.uint64(key), count)) for key in keys for count in range(20)]
-    events = [bool(random_numbers.bernoulli(np.uint64(key), count, 0.3)) for key in keys for count in range(20)]
+    threshold = random_numbers.bernoulli_threshold(0.3)
+    events = [bool(random_numbers.bernoulli(np.uint64(key), count, threshold)) for key in keys for count in range(20)]
     return {
         "keys": np.array(keys, dtype=np.uint64),
         "mix": np.array([int(random_numbers.mix(np.uint64(value))) for value in (0, 1, 2**63, 2**64 - 1)], np.uint64),
@@ -41,70 +45,62 @@ def random_results() -> dict[str, np.ndarray]:
     }
 
 
-def pulse_results() -> dict[str, np.ndarray]:
-    results = {}
-    for family, noise in product(FAMILY_CODES, (0.0, 0.3)):
-        parameters = devices(family, (3, 4))
-        code = FAMILY_CODES[family]
-        single = [
-            float(pulse(code, 0.2 * (row - 1), up, parameters[row, 0], noise, np.uint64(9), number))
-            for row, up, number in product(range(3), (True, False), range(5))
-        ]
-        results[f"pulse {family} {noise}"] = np.array(single)
-        weights = generator(1).uniform(-0.2, 0.2, (3, 4)).astype(np.float32)
-        for up, count in ((True, 7), (False, 12), (True, 0)):
-            update.pulse_all(code, weights, parameters, noise, up, count, np.uint64(77 + count))
-            results[f"pulse_all {family} {noise} {up}"] = weights.copy()
-    return results
-
-
 def update_results() -> dict[str, np.ndarray]:
     results = {}
-    cases = product(FAMILY_CODES, (0.0, 0.3), (1, 5, 31, 63), ((True, True), (True, False), (False, False)))
-    for family, noise, longest, managements in cases:
+    every = (True, True), (True, False), (False, False)
+    cases = [
+        *((family, {"dw_min_std": noise}, 31, every[0], {}) for family, noise in product(FAMILIES, (0.0, 0.3))),
+        *(("soft_bounds", {}, longest, given, {}) for longest, given in product((1, 5, 63, 64, 65, 200), every)),
+        ("exponential_step", {"dw_min_std": 0.3, "dw_min_std_add": 0.1, "dw_min_std_slope": 0.2}, 31, every[0], {}),
+        ("soft_bounds", {"write_noise_std": 2.0}, 31, every[0], {}),
+        ("soft_bounds", {"reference_mean": 0.1}, 31, every[0], {}),
+        ("linear_step", {"one_sided": True, "write_noise_std": 1.0}, 31, every[0], {}),
+        *(("constant_step", {}, 31, every[1], {"pulse_type": kind}) for kind in (MEAN_COUNT, DETERMINISTIC)),
+        *(
+            ("constant_step", {}, 31, every[1], {"resolution": 0.1, "stochastic_rounding": random, "pulse_type": kind})
+            for random, kind in product((True, False), (STOCHASTIC, MEAN_COUNT, DETERMINISTIC))
+        ),
+        ("constant_step", {}, 31, every[0], {"error_share": 0.3}),
+    ]
+    for number, (family, parameters, longest, managements, settings) in enumerate(cases):
         draw = generator(longest)
-        weights = draw.uniform(-0.3, 0.3, (4, 5)).astype(np.float32)
-        composite = (0.7 * weights).astype(np.float32)
+        reference = "reference_mean" in parameters
+        array = Devices(device_of(family, **parameters), (4, 5), seed=11, reference=reference)
+        array.stored[:] = draw.uniform(0.0 if array.device.one_sided else -0.1, 0.1, array.stored.shape)
+        array.composite[:] = draw.uniform(-0.3, 0.3, (4, 5))
         inputs = draw.normal(size=(6, 5)).astype(np.float32)
         errors = draw.normal(size=(6, 4)).astype(np.float32)
         inputs[1], errors[2], inputs[3, 2], errors[3, 1] = 0, 0, 0, 0
-        activity = update.pulsed_update(
-            FAMILY_CODES[family],
-            weights,
-            devices(family, (4, 5)),
-            noise,
-            inputs,
-            errors,
-            0.07,
-            0.05,
-            longest,
-            *managements,
-            np.uint64(1234),
-            composite,
-            0.7,
+        activity = array.update(
+            inputs, errors, 0.07, longest=longest, managements=managements, key=1234, significance=0.7, **settings
         )
-        name = f"update {family} {noise} {longest} {managements}"
-        results |= {f"{name} weights": weights, f"{name} composite": composite, f"{name} activity": activity}
+        name = f"update {number} {family} {parameters} {longest} {managements} {settings}"
+        results |= {f"{name} weights": array.weights, f"{name} stored": array.stored}
+        results |= {f"{name} composite": array.composite, f"{name} activity": np.array(list(activity.values()))}
     return results
 
 
+def ageing_results() -> dict[str, np.ndarray]:
+    draw, results = generator(12), {}
+    stored = draw.uniform(-0.4, 0.4, (2, 4, 5)).astype(np.float32)
+    parameters = np.stack([populate(device_of("soft_bounds"), (4, 5), seed=1, stream=1).parameters] * 2)
+    decay, diffusion, reset = draw.uniform(0, 0.3, (3, 4, 5)).astype(np.float32)
+    diffusion[1] = 0
+    for side in (0, 1):
+        update.age_devices(stored, side, parameters, 1 - decay, diffusion, reset, np.uint64(31 + side))
+    for sides, noise in product((1, 2), (0.0, 0.2)):
+        weights = np.zeros((4, 5), dtype=np.float32)
+        update.expose(weights, stored[:sides], noise, np.uint64(8))
+        results[f"exposed {sides} {noise}"] = weights
+    return results | {"aged": stored}
+
+
 def digital_results() -> dict[str, np.ndarray]:
-    draw = generator(4)
-    buffer = draw.normal(size=(5, 7)).astype(np.float32)
-    values = draw.normal(size=(4, 5)).astype(np.float32)
-    counts = np.empty_like(values)
-    update.threshold_columns(buffer, np.array([5, 6, 0, 5]), values, 0.37, 0.8, 0.1, counts)
-    whole = draw.normal(size=(5, 7)).astype(np.float32)
+    whole = generator(4).normal(size=(5, 7)).astype(np.float32)
     whole[2] = 0
     multiples = np.empty_like(whole)
     busy = update.take_multiples(whole, 0.3, multiples)
-    return {
-        "threshold buffer": buffer,
-        "threshold counts": counts,
-        "multiples rest": whole,
-        "multiples": multiples,
-        "multiples busy": np.array(busy),
-    }
+    return {"multiples rest": whole, "multiples": multiples, "multiples busy": np.array(busy)}
 
 
 def converter_results() -> dict[str, np.ndarray]:
@@ -120,6 +116,20 @@ def converter_results() -> dict[str, np.ndarray]:
             f"scales {levels}": scales,
             f"lines {levels}": np.array([active, drive]),
         }
+    rows = np.array([4, 1, 3])
+    for levels in (0, 1, 63):
+        driven = np.empty((3, 6), dtype=np.float32)
+        active, drive = convert.drive_lines(values, levels, driven, np.array([1.0, 0.7, 9.0, 0.0, 2.5]), rows)
+        results |= {f"driven rows {levels}": driven, f"lines of rows {levels}": np.array([active, drive])}
+    noisy = values[rows]
+    convert.add_noise(noisy, rows, np.array([0.0, 0.3, 2.0]), np.uint64(8), 60)
+    results["noisy rows"] = noisy
+    for levels, noise, accumulate in product((1, 127), (0.0, 0.4), (False, True)):
+        total, clipped = np.ones_like(values), np.array([False, False, True])
+        given = (levels, 1.4, noise, np.uint64(6), 30, total, accumulate, rows, clipped)
+        convert.convert_columns(values[rows], *given)
+        name = f"{levels} {noise} {accumulate}"
+        results |= {f"converted rows {name}": total, f"converted rows clip {name}": clipped}
     for levels, noise, full_scale in product((1, 7, 127), (0.0, 0.4), (0.7, 4.0)):
         total = np.full_like(values, np.nan)
         convert.convert_columns(values, levels, full_scale, noise, np.uint64(6), 0, total, False)
@@ -135,20 +145,51 @@ def converter_results() -> dict[str, np.ndarray]:
 
 def image_results() -> dict[str, np.ndarray]:
     draw = generator(6)
-    images = draw.normal(size=(2, 6, 5, 3)).astype(np.float32)
-    rows = np.empty((2 * 4 * 3, 27), dtype=np.float32)
-    patches.image_to_patches(images, 3, rows)
-    back = np.empty_like(images)
-    patches.patches_to_image(draw.normal(size=rows.shape).astype(np.float32), 3, back)
-    pooled, choices = np.empty((2, 3, 2, 3), np.float32), np.empty((2, 3, 2, 3), np.int64)
-    patches.max_pool(images, pooled, choices)
-    unpooled = np.empty_like(images)
-    patches.max_unpool(draw.normal(size=pooled.shape).astype(np.float32), choices, unpooled)
-    return {"patches": rows, "image": back, "pooled": pooled, "choices": choices, "unpooled": unpooled}
+    results = {}
+    # One channel and several take different ways, and so do the odd edges of (5, 7).
+    for name, shape in (("6 5 3", (2, 6, 5, 3)), ("5 7 1", (2, 5, 7, 1))):
+        images = draw.normal(size=shape).astype(np.float32)
+        count, height, width, channels = shape
+        rows = np.empty((count * (height - 2) * (width - 2), 9 * channels), dtype=np.float32)
+        patches.image_to_patches(images, (0, 0, 0), rows)
+        back = np.empty_like(images)
+        patches.patches_to_image(draw.normal(size=rows.shape).astype(np.float32), 3, back)
+        half = (count, height // 2, width // 2, channels)
+        pooled, choices = np.empty(half, np.float32), np.empty(half, np.int8)
+        images[1] = np.round(images[1])  # equal values in a square
+        patches.max_pool(images, draw.normal(size=channels).astype(np.float32), pooled, choices)
+        unpooled = np.empty_like(images)
+        patches.max_unpool(draw.normal(size=half).astype(np.float32), choices, unpooled)
+        results |= {f"patches {name}": rows, f"image {name}": back, f"pooled {name}": pooled}
+        results |= {f"choices {name}": choices, f"unpooled {name}": unpooled}
+    return results
+
+
+def neuron_results() -> dict[str, np.ndarray]:
+    draw = generator(7)
+    errors, values = draw.normal(size=(2, 9, 7)).astype(np.float32)
+    results = {}
+    for name in ("tanh", "sigmoid", "relu", "identity"):
+        before = np.empty_like(errors)
+        getattr(neurons, f"back_through_{name}")(errors, values, before)
+        results[f"back through {name}"] = before
+    total = np.empty(7, dtype=np.float32)
+    neurons.sum_rows(errors, total)
+    gradient = np.empty_like(values)
+    loss = neurons.softmax_cross_entropy(np.float32(30) * values, np.arange(9) % 7, gradient)
+    return results | {"sum of rows": total, "loss": np.array(float(loss)), "gradient": gradient}
 
 
 def all_results() -> dict[str, np.ndarray]:
-    parts = (random_results, pulse_results, update_results, digital_results, converter_results, image_results)
+    parts = (
+        random_results,
+        update_results,
+        ageing_results,
+        digital_results,
+        converter_results,
+        image_results,
+        neuron_results,
+    )
     return {name: np.asarray(value) for part in parts for name, value in part().items()}
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cosim.kernels.convert import all_finite, convert_columns, drive_lines, scale_rows
+from cosim.kernels.convert import add_noise, all_finite, convert_columns, drive_lines, scale_rows
 from tests.oracles.conversion import nearest_level
 
 KEY = np.uint64(42)
@@ -57,6 +57,28 @@ def test_each_vector_is_scaled_on_its_own():
     np.testing.assert_allclose(driven, [[1, 0.5]] * 3, rtol=1e-6)
 
 
+@pytest.mark.parametrize("levels", [0, 1, 63])
+def test_chosen_vectors_are_driven_at_given_scales_and_clip(levels):
+    values = np.random.Generator(np.random.PCG64(5)).normal(size=(6, 9)).astype(np.float32)
+    rows, scales = np.array([5, 0, 2]), np.array([0.5, np.nan, 0.0, np.nan, np.nan, 20.0])
+    driven = np.full((3, 9), np.nan, np.float32)
+    active, duration = drive_lines(values, levels, driven, scales, rows)
+    wanted = np.array([values[5] / 20, np.clip(values[0] / 0.5, -1, 1), 0 * values[2]])
+    np.testing.assert_allclose(driven, np.rint(wanted * levels) / levels if levels else wanted, rtol=1e-6)
+    assert active == np.count_nonzero(driven)
+    assert duration == pytest.approx(np.abs(driven.astype(float)).sum())
+    assert np.isnan(scales[[1, 3, 4]]).all()
+
+
+def test_chosen_vectors_at_their_own_scales_are_driven_as_all_are():
+    values = np.random.Generator(np.random.PCG64(6)).normal(size=(6, 9)).astype(np.float32)
+    for levels in (0, 63):
+        driven, scales, active, duration = drive(values, levels)
+        again = np.empty_like(driven)
+        assert drive_lines(values, levels, again, scales, np.arange(6)) == (active, duration)
+        np.testing.assert_array_equal(again, driven)
+
+
 @pytest.mark.parametrize("bits", [2, 4, 8])
 @pytest.mark.parametrize("full_scale", [0.3, 4.0])
 def test_columns_become_the_nearest_code(bits, full_scale):
@@ -84,6 +106,48 @@ def test_results_are_added_where_asked():
     total = np.array([[10.0, 20.0]], dtype=np.float32)
     convert_columns(voltages, 127, 1.0, 0.0, KEY, 0, total, True)
     np.testing.assert_allclose(total, np.array([[10.0, 20.0]]) + convert(voltages, 127, 1.0), rtol=1e-6)
+
+
+def test_codes_beyond_the_last_one_are_noted():
+    # Full scale is code 3: 3.49 rounds to it, 3.51 does not.
+    voltages = np.array([[0, 3, -3], [0, 3.49, -3.49], [3.51, 0, 0], [0, 0, -3.51], [9, -9, 0], [0, 0, 0]], np.float32)
+    total, clipped = np.full((6, 3), np.nan, np.float32), np.array([False] * 5 + [True])
+    convert_columns(voltages, 3, 3.0, 0.0, KEY, 0, total, False, np.arange(6), clipped)
+    np.testing.assert_array_equal(clipped, [False, False, True, True, True, True])
+    np.testing.assert_array_equal(total, np.clip(np.rint(voltages), -3, 3))
+
+
+def test_chosen_vectors_are_converted_into_their_places_with_their_noise():
+    voltages = np.random.Generator(np.random.PCG64(7)).normal(size=(6, 5)).astype(np.float32)
+    rows, clipped = np.array([4, 1]), np.zeros(2, bool)
+    everything = convert(voltages, 127, 4.0, 2.0)
+    total = np.full((6, 5), 7.0, np.float32)
+    convert_columns(voltages[rows], 127, 4.0, 2.0, KEY, 0, total, False, rows, clipped)
+    np.testing.assert_array_equal(total[rows], everything[rows])
+    np.testing.assert_array_equal(total[[0, 2, 3, 5]], 7)
+    convert_columns(voltages[rows], 127, 4.0, 2.0, KEY, 0, total, True, rows, clipped)
+    np.testing.assert_allclose(total[rows], 2 * everything[rows], rtol=1e-6)
+    assert not clipped.any()
+
+
+def test_added_noise_is_normal_with_the_spread_of_its_vector():
+    values = np.zeros((3, 20_000), np.float32)
+    add_noise(values, np.array([2, 0, 1]), np.array([0.0, 1.0, 3.0]), KEY, 0)
+    np.testing.assert_array_equal(values[0], 0)
+    for vector, spread in zip(values[1:], (1, 3), strict=True):
+        # Wrong once in 10,000.
+        assert stats.kstest(vector, stats.norm(scale=spread).cdf).pvalue > 1e-4
+
+
+def test_added_noise_depends_on_the_vector_not_on_its_neighbours():
+    values, rows, spreads = np.ones((6, 5), np.float32), np.arange(6), np.linspace(0.5, 1, 6)
+    add_noise(values, rows, spreads, KEY, 30)
+    chosen = np.ones((2, 5), np.float32)
+    add_noise(chosen, np.array([4, 1]), spreads[[4, 1]], KEY, 30)
+    np.testing.assert_array_equal(chosen, values[[4, 1]])
+    later = np.ones((6, 5), np.float32)
+    add_noise(later, rows, spreads, KEY, 35)
+    np.testing.assert_allclose((later[0] - 1) / 0.5, (values[1] - 1) / 0.6, rtol=1e-5)
 
 
 @pytest.mark.parametrize("noise", [0.05, 0.2, 1.5])
@@ -132,3 +196,4 @@ def test_empty_arrays(shape):
     assert (active, duration) == (0, 0.0)
     assert convert(np.empty(shape), 7, 1.0, 0.1).shape == shape
     scale_rows(np.empty(shape, dtype=np.float32), scales)
+    add_noise(np.empty(shape, dtype=np.float32), np.arange(shape[0]), np.ones(shape[0]), KEY, 0)

@@ -18,7 +18,7 @@ def to_patches(images, kernel):
     count, height, width, channels = images.shape
     positions = (height - kernel + 1) * (width - kernel + 1)
     patches = np.full((count * positions, kernel * kernel * channels), np.nan, dtype=np.float32)
-    image_to_patches(images, kernel, patches)
+    image_to_patches(images, (0,) * kernel, patches)
     return patches
 
 
@@ -31,8 +31,8 @@ def to_image(patches, kernel, shape):
 def pool(images):
     count, height, width, channels = images.shape
     shape = (count, height // 2, width // 2, channels)
-    pooled, choices = np.full(shape, np.nan, dtype=np.float32), np.full(shape, -1, dtype=np.int64)
-    max_pool(images, pooled, choices)
+    pooled, choices = np.full(shape, np.nan, dtype=np.float32), np.full(shape, -1, dtype=np.int8)
+    max_pool(images, np.zeros(channels, dtype=np.float32), pooled, choices)
     return pooled, choices
 
 
@@ -92,3 +92,12 @@ def test_of_equal_values_the_first_is_chosen():
     assert choices.item() == 0
     pooled, choices = pool(np.array([[1, 2], [2, 0]], dtype=np.float32).reshape(1, 2, 2, 1))
     assert (pooled.item(), choices.item()) == (2, 1)
+
+
+def test_the_bias_is_added_to_what_was_chosen():
+    images, bias = images_of((2, 4, 6, 3), seed=9), np.float32([0.5, -2, 0])
+    pooled, choices = np.empty((2, 2, 3, 3), np.float32), np.empty((2, 2, 3, 3), np.int8)
+    max_pool(images, bias, pooled, choices)
+    plain, same = pool(images)
+    np.testing.assert_array_equal(pooled, plain + bias)
+    np.testing.assert_array_equal(choices, same)

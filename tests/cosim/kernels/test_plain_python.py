@@ -14,14 +14,13 @@ ROOT = Path(__file__).resolve().parents[3]
 HINT = "compiled code from before a change looks the same; remove __pycache__ beside the kernels"
 GROUPS = {
     "random numbers": ("keys", "mix", "uniforms", "normals", "events"),
-    "one pulse": ("pulse ",),
-    "pulses on a whole tile": ("pulse_all",),
     "rank-1 update": ("update",),
-    "buffered transfer": ("threshold",),
+    "ageing and write noise": ("aged", "exposed"),
     "mixed-precision write": ("multiples",),
-    "input conversion": ("driven", "scales", "lines"),
+    "input conversion": ("driven", "scales", "lines", "noisy"),
     "output conversion": ("converted", "scaled", "finite"),
     "convolution and pooling": ("patches", "image", "pooled", "choices", "unpooled"),
+    "neurons": ("back through", "sum of rows", "loss", "gradient"),
 }
 
 

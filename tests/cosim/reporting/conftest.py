@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from cosim.reporting.page import write_page
+from cosim.tables import TILE_COLUMNS
 
 RESULT = {
     "run_id": "0001",
@@ -62,6 +63,25 @@ def history_rows(run_id: str, accuracy: float, epochs: int = 2) -> list[dict[str
     ]
 
 
+def tile_rows(run_id: str, magnitudes: Mapping[str, Sequence[float]], epochs: int = 2) -> list[dict[str, Any]]:
+    """Rows of tiles.csv; the magnitudes, by layer, are those after the last epoch."""
+    words = {0.0: "unused", 0.05: "working", 0.25: "noise", 0.35: "working", 0.6: "wind-up"}
+    rows = []
+    for epoch in range(1, epochs + 1):
+        for layer, values in magnitudes.items():
+            for tile, value in enumerate(values):
+                magnitude = value if epoch == epochs else 0.01
+                word = words[max(border for border in words if border <= magnitude)]
+                fixed = {"run_id": run_id, "epoch": epoch, "layer": layer, "tile": tile, "significance": 0.5**tile}
+                measured = {"mean_abs_weight": magnitude, "coincidences_per_mini_batch": 0.1, "verdict": word}
+                rows.append(fixed | measured)
+    return rows
+
+
+def write_tiles(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    pd.DataFrame(rows, columns=list(TILE_COLUMNS)).to_csv(folder / "tiles.csv", index=False)
+
+
 def write_run(
     folder: Path,
     rows: Sequence[Mapping[str, Any]],
@@ -109,6 +129,16 @@ def study_rows() -> list[dict[str, Any]]:
 @pytest.fixture
 def row() -> Callable[..., dict[str, Any]]:
     return result_row
+
+
+@pytest.fixture
+def add_tiles() -> Callable[..., None]:
+    """Write tiles.csv into a run folder: mean |W| by run, layer and tile."""
+
+    def add(folder: Path, magnitudes: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
+        write_tiles(folder, [line for run_id, layers in magnitudes.items() for line in tile_rows(run_id, layers)])
+
+    return add
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from numba import njit
 from scipy import stats
 
-from device_models.kernels.compile import bernoulli, make_key, mix, normal, subkey, uniform
+from device_models.kernels.compile import bernoulli, bernoulli_threshold, make_key, mix, normal, subkey, uniform
 
 COUNT = 100_000
 
@@ -135,10 +135,10 @@ def test_normal_numbers_of_neighbouring_counters_and_keys_are_uncorrelated():
 
 @pytest.mark.parametrize("probability", [0.0, 0.01, 0.3, 0.999])
 def test_events_happen_as_often_as_asked(probability):
-    happened = sum(bernoulli(np.uint64(10), counter, probability) for counter in range(20_000))
+    happened = sum(bernoulli(np.uint64(10), counter, bernoulli_threshold(probability)) for counter in range(20_000))
     assert abs(happened - 20_000 * probability) <= 4 * np.sqrt(20_000 * probability * (1 - probability))
 
 
 @pytest.mark.parametrize("probability", [1.0, 1.5, np.inf])
 def test_a_probability_of_one_or_more_is_certain(probability):
-    assert all(bernoulli(np.uint64(11), counter, probability) for counter in range(2000))
+    assert all(bernoulli(np.uint64(11), counter, bernoulli_threshold(probability)) for counter in range(2000))
