@@ -218,6 +218,11 @@ def _resolve(section: PointSection, algorithm: Parameters, folder: Path) -> Poin
     device = load_device(folder / section.device.preset if own_file else section.device.preset, **given)
     if device.states > STATES_MAX:
         raise ConfigError(f"device.dw_min = {device.dw_min:g} gives {device.states:g} states; at most {STATES_MAX}")
+    if device.one_sided and ALGORITHMS[algorithm.name](algorithm).references:
+        raise ConfigError(
+            f"algorithm.zero_shift_pulses: {section.device.preset!r} is a pair of one-sided devices, which leaves "
+            "no place for a reference array and has no symmetric point; set it to 0, or take algorithm agad"
+        )
     hardware, ideal_io = _hardware(section.hardware)
     resolved = section.model_dump(mode="json", by_alias=True)
     resolved["network"]["sizes"] = list(sizes)

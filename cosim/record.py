@@ -276,7 +276,8 @@ def _toml_key(key: str) -> str:
 
 def design_name(point: Point, swept_keys: Iterable[str]) -> str:
     """Return the swept values of a point as a short name; empty where nothing is swept."""
-    values = {key: lookup(point.resolved, key) for key in swept_keys}
+    found = {key: lookup(point.resolved, key) for key in swept_keys}
+    values = {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in found.items()}
     parts = [
         str(value).replace("_", " ") if key.endswith(".name") else f"{key.split('.', 1)[-1].replace('_', ' ')} {value}"
         for key, value in values.items()

@@ -156,15 +156,21 @@ def _health(points: list[Point], study: Study, tell: Callable[[str], None] | Non
     from cosim.data import load_data
 
     loaded = {}
-    warnings = []
+    told: set[str] = set()
+    warnings: list[str] = []
+    keys = [key for key in study.swept_keys if key != "seed"]  # seeds change none of the rules
     for point in points:
         wanted = (point.resolved["data"]["name"], point.data_path)
         if wanted not in loaded:
             loaded[wanted] = load_data(*wanted, seed=0)
+        name = design_name(point, keys) or study.title
+        if name in told:
+            continue
+        told.add(name)
         checks = point_health(point, loaded[wanted])
-        line, broken = health_lines(design_name(point, study.swept_keys) or point.run_id, checks)
+        line, broken = health_lines(name, checks)
         warnings += broken
         if tell is not None and checks:
             for text in (f"Health of {line}", *(f"Warning: {entry}" for entry in broken)):
                 tell(text)
-    return list(dict.fromkeys(warnings))
+    return warnings

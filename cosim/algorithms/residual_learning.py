@@ -22,7 +22,8 @@ from cost_model.floorplan import MatrixShape
 AGGRESSIVE_SWITCHES = 3
 MILD_WINDOW = 5
 # Limits of the health line; where they come from stands in `ResidualLearning.health`.
-STEP_MAX, NOISE_MAX, WINDUP_MAX, SWEEPS_MIN = 0.15, 0.05, 1.0, 5.0
+STEP_MAX, NOISE_MAX, HOP_RATIO_MIN, WINDUP_MAX, SWEEPS_MIN = 0.15, 0.05, 2.0, 1.0, 5.0
+ROUNDING = 1e-9
 # Parameters of a transfer that are given one by one, or all derived from column_rate.
 TRANSFER_KEYS = ("transfer_rate", "transfer_rate_ratio", "transfer_period", "transfer_period_ratio", "transfer_columns")
 
@@ -240,6 +241,7 @@ class ResidualLearning(Algorithm):
         Noise floor: a tile whose pulses are mostly noise keeps a spread of τ sqrt(g / (2τ - g)) whatever its rate;
         in the weight that is times kappa gammaᴺ. Gradient step: fast rate x kappa gammaᴺ is the rate of SGD.
         Range: the finer tiles together must reach half a step of the coarsest one, or they cannot take it back.
+        Slowing: a tile that is moved as fast as the finer one has no time to settle (the theory's inner loops).
         Wind-up: a transfer faster than the finest tile can forget overshoots. Sweeps: a tile that takes over less
         than a few times its neighbour does nothing in this training.
         """
@@ -250,8 +252,22 @@ class ResidualLearning(Algorithm):
         if own.tiles == 1:
             return checks
         checks.append(_range(own.gamma, own.tiles, device.granularity / device.w_max))
+        if own.tiles > 2:
+            checks.append(self._hops(budget.shapes[0]))
         checks += [self._sweeps(budget), *self._windup(budget)]
         return checks
+
+    def _hops(self, shape: MatrixShape) -> Check:
+        """Return how much slower each transfer is than the next finer one, at least."""
+        shares = [self.column_share(source, shape) for source in range(1, self.parameters.tiles)]
+        ratio = min((finer / coarser for coarser, finer in pairwise(shares) if coarser > 0), default=math.inf)
+        key = "transfer_period_ratio" if self.parameters.column_rate is None else "column_rate_ratio"
+        advice = (
+            ""
+            if ratio >= HOP_RATIO_MIN * (1 - ROUNDING)
+            else f"raise {key} by a factor of {at_least(HOP_RATIO_MIN / ratio)}"
+        )
+        return Check("slowing of each coarser transfer", ratio, f"at least {HOP_RATIO_MIN:g}", advice)
 
     def _sweeps(self, budget: Budget) -> Check:
         """Return how often the slowest layer passes the finest tile on during the training."""

@@ -874,3 +874,13 @@ def test_junk_in_a_known_place_never_raises_anything_but_a_config_error(
         make_study(with_leaf(base, key, junk))
     with suppress(ConfigError):
         make_study(base | {"sweep": {swept_key: axis, key: [junk]}})
+
+
+def test_zero_shifting_of_one_sided_pairs_is_refused():
+    tree = {
+        "schema": 1,
+        "device": {"preset": "pcm"},
+        "algorithm": {"name": "tiki_taka_v1", "zero_shift_pulses": 100},
+    }
+    with pytest.raises(ConfigError, match=r"zero_shift_pulses.*pcm.*no place for a reference.*agad"):
+        make_study(tree)
