@@ -81,6 +81,15 @@ class Point:
         """Training samples per epoch."""
         return int(self.resolved["data"]["train_samples"])
 
+    def notes(self) -> list[str]:
+        """Return what a reader of the bill should know about this point."""
+        algorithm = self.algorithm()
+        device = self.device
+        held = device.reference_mean or device.reference_std or device.subtract_symmetry_point
+        doubled = bool(algorithm.significances) and (device.one_sided or bool(held) or bool(algorithm.references))
+        beside = "the second devices of pairs" if device.one_sided else "reference arrays"
+        return [*algorithm.notes(), *([f"area and read energy of {beside} are not in the bill"] if doubled else [])]
+
     def algorithm(self) -> Algorithm:
         """Return a fresh instance of the algorithm."""
         table = self.resolved["algorithm"]

@@ -129,7 +129,7 @@ def assumptions(point: Point) -> str:
     """Return the activity that a bill without training assumes, and what the algorithm has to say."""
     names = [name for name in hardware_preset(point.hardware.preset)["values"] if name.startswith("activity_")]
     given = ", ".join(f"{name.removeprefix('activity_')} {point.hardware.number(name):g}" for name in names)
-    notes = "".join(f"\nNote: {note}." for note in point.algorithm().notes())
+    notes = "".join(f"\nNote: {note}." for note in point.notes())
     return f"Assumed activity ({point.hardware.preset}): {given}.{notes}"
 
 

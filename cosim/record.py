@@ -153,7 +153,7 @@ class Record:
 
     def write_summary(self, study: Study, warnings: Iterable[str] = ()) -> None:
         """Write summary.json: what the page and a reader need beside the tables."""
-        notes = dict.fromkeys(note for point in study.points for note in point.algorithm().notes())
+        notes = dict.fromkeys(note for point in study.points for note in point.notes())
         summary = {
             "title": study.title,
             "version": __version__,

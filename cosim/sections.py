@@ -193,6 +193,8 @@ def _explain(error: ValidationError, where: str, prefix: str) -> str:
 def _complaint(entry: Any, prefix: str) -> str:
     key = prefix + ".".join(map(str, entry["loc"]))
     message = entry["msg"].removeprefix("Input should be ")
+    if entry["type"] == "value_error":  # a rule of a whole section, in its own words
+        return f"{key.rstrip('.')}: {message.removeprefix('Value error, ')}"
     if entry["type"] == "missing":
         return f"{key} is missing"
     if entry["type"] in ("model_type", "dict_type"):

@@ -129,9 +129,12 @@ class ResidualLearningParameters(Parameters):
     @model_validator(mode="after")
     def one_way_to_transfer(self) -> ResidualLearningParameters:
         """Refuse transfers that are given both ways."""
-        doubled = [key for key in TRANSFER_KEYS if getattr(self, key) is not None]
-        if self.column_rate is not None and doubled:
-            raise ValueError(f"either column_rate or {', '.join(doubled)}, not both: the one follows from the others")
+        one_by_one = any(getattr(self, key) is not None for key in TRANSFER_KEYS)
+        if self.column_rate is not None and one_by_one:
+            raise ValueError(
+                "column_rate is given together with transfer_rate, transfer_period or transfer_columns, which follow "
+                "from it; give either column_rate or those"
+            )
         if self.column_rate is not None and self.column_rate_ratio is None:
             self.__dict__["column_rate_ratio"] = 4.0
         return self

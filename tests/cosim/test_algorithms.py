@@ -506,7 +506,9 @@ def test_columns_and_periods_of_a_column_rate_take_over_that_share_per_mini_batc
 
 
 def test_transfers_cannot_be_given_both_ways():
-    assert "either column_rate or transfer_rate" in complaint(column_rate=0.1, transfer_rate=0.2)
+    message = complaint(column_rate=0.1, transfer_rate=0.2)
+    assert "algorithm: column_rate is given together with transfer_rate" in message
+    assert "Value error" not in message
 
 
 def complaint(**algorithm):

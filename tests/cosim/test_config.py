@@ -884,3 +884,15 @@ def test_zero_shifting_of_one_sided_pairs_is_refused():
     }
     with pytest.raises(ConfigError, match=r"zero_shift_pulses.*pcm.*no place for a reference.*agad"):
         make_study(tree)
+
+
+def test_what_stands_beside_the_devices_is_named_as_missing_in_the_bill():
+    def notes(preset, **algorithm):
+        tree = {"schema": 1, "device": {"preset": preset}, "algorithm": {"name": "tiki_taka_v1"} | algorithm}
+        return " ".join(make_study(tree).points[0].notes())
+
+    assert notes("soft_bounds") == ""
+    assert "second devices of pairs" in notes("pcm")
+    assert "reference arrays" in notes("reram_array_om")
+    assert "reference arrays" in notes("soft_bounds", zero_shift_pulses=10)
+    assert notes("pcm", name="digital_sgd") == ""
