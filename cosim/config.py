@@ -292,5 +292,6 @@ def _resolved_hardware(section: HardwareSection, hardware: Hardware, ideal_io: b
             "shared_by_tiles": hardware.shared_by_tiles,
         },
         "dac": {"model": section.dac.model, "bits": hardware.dac_bits},
+        "pulses": section.pulses.model_dump(mode="json"),
         "values": dict(section.values),
     }

@@ -293,6 +293,7 @@ def make_network(point: Point, scheduler: Scheduler) -> Network:
     from cosim.layers import Network
     from cosim.network import initial_weights
     from cosim.periphery import Periphery
+    from cosim.tile import PulsedUpdate
     from cosim.tile_group import DigitalMatrix, TileGroup
 
     periphery = Periphery.from_hardware(
@@ -319,6 +320,7 @@ def make_network(point: Point, scheduler: Scheduler) -> Network:
                 array_rows=point.hardware.array_rows,
                 array_cols=point.hardware.array_cols,
                 references=scheduler.algorithm.references,
+                update=PulsedUpdate(**point.resolved["hardware"]["pulses"]),
             )
         )
     network = Network(point.layers, matrices)

@@ -89,6 +89,18 @@ class DacSection(Section):
     bits: int | None = Field(None, ge=1)
 
 
+class PulsesSection(Section):
+    """How updates become pulse trains; the same keys and ranges as `cosim.tile.PulsedUpdate`."""
+
+    pulse_type: Literal["stochastic", "mean_count", "deterministic"] = "stochastic"
+    max_train_length: int = Field(31, ge=1, le=1024)
+    update_management: bool = True
+    train_length_management: bool = True
+    error_share: float = Field(1.0, gt=0, le=1)
+    resolution: float = Field(0.0, ge=0, lt=1)
+    stochastic_rounding: bool = False
+
+
 class HardwareSection(Section):
     """What is built: a preset, with any of its settings and values overridden."""
 
@@ -101,6 +113,7 @@ class HardwareSection(Section):
     array_cols: int | None = Field(None, ge=1, le=65536)
     adc: AdcSection = AdcSection()
     dac: DacSection = DacSection()
+    pulses: PulsesSection = PulsesSection()
     values: dict[str, Annotated[float, Field(ge=0)]] = {}
 
 

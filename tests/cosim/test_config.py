@@ -575,6 +575,7 @@ OTHER_VALUES: dict[str, Any] = {
     "hardware.node_nm": None,
     "hardware.noise_management": "max",
     "hardware.bound_management": "iterative",
+    "hardware.pulses.pulse_type": "mean_count",
     "hardware.adc.model": None,  # one choice today
     "hardware.dac.model": None,
     "title": None,
@@ -896,3 +897,23 @@ def test_what_stands_beside_the_devices_is_named_as_missing_in_the_bill():
     assert "reference arrays" in notes("reram_array_om")
     assert "reference arrays" in notes("soft_bounds", zero_shift_pulses=10)
     assert notes("pcm", name="digital_sgd") == ""
+
+
+def test_pulse_trains_of_a_study_reach_the_tiles_and_have_the_defaults_of_the_tile():
+    from cosim.experiment import make_network, make_scheduler
+    from cosim.tile import PulsedUpdate
+
+    def settings(**pulses):
+        tree = {"schema": 1, "algorithm": {"name": "analog_sgd"}, "hardware": {"pulses": pulses}}
+        point = make_study(tree).points[0]
+        return make_network(point, make_scheduler(point)).layers[0].matrix.tiles[0].update_settings
+
+    assert settings() == PulsedUpdate()
+    given = {"pulse_type": "deterministic", "max_train_length": 100, "update_management": False}
+    assert settings(**given, train_length_management=False) == PulsedUpdate(**given, train_length_management=False)
+
+
+@pytest.mark.parametrize("pulses", [{"pulse_type": "random"}, {"max_train_length": 0}, {"error_share": 0.0}])
+def test_impossible_pulse_trains_are_refused(pulses):
+    with pytest.raises(ConfigError, match=rf"hardware\.pulses\.{next(iter(pulses))} = .* is not allowed"):
+        make_study({"schema": 1, "algorithm": {"name": "analog_sgd"}, "hardware": {"pulses": pulses}})
