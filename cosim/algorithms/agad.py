@@ -11,7 +11,7 @@ from pydantic import Field
 from cosim.algorithms.algorithm import Algorithm, Parameters
 from cosim.algorithms.chopped_tiki_taka_v2 import (
     ChoppedUpdate,
-    buffer_rate,
+    ChopperParameters,
     input_signs,
     next_visit,
     visits_per_period,
@@ -66,24 +66,13 @@ class ReferencedTransfer(ColumnTransfer):
         return group.pulse_columns(self.target, columns, due)
 
 
-class AgadParameters(Parameters):
+class AgadParameters(ChopperParameters):
     """Parameters of AGAD; the defaults are those of the reference simulator."""
 
     name: Literal["agad"] = "agad"
-    weight_scale: float = Field(1.0, gt=0, le=10, description="kappa: logical weight of a device weight of 1")
-    fast_rate: float = Field(0.1, ge=0, description="rate of the fast tile; with auto_scale, of the longest train")
-    auto_scale: bool = Field(False, description="let the rate of the fast tile follow the running maxima")
-    transfer_rate: float = Field(1.0, ge=0, description="rate of the buffer, times the learning rate")
-    transfer_every: int = Field(1, ge=1, description="period in mini-batches")
-    transfer_columns: int = Field(1, ge=1, description="columns per transfer")
     chop_probability: float = Field(0.1, gt=0, le=1, description="of an input line, each time its column is read")
     chop_random: bool = Field(False, description="flip at random too, or only regularly with that frequency")
-    accumulation: float = Field(
-        0.0, ge=0, description="mini-batches that a buffer averages over (gamma_0); 0: one granularity per pulse"
-    )
     tail_weight: float = Field(5.0, gt=0, description="the running mean covers 1/tail_weight of a chopper period")
-    momentum: float = Field(0.0, ge=0, le=1, description="what the buffer keeps after a pulse")
-    forget_buffer: bool = Field(True, description="keep momentum x buffer after a pulse, or take the pulse out of it")
 
 
 class Agad(Algorithm):
@@ -113,7 +102,7 @@ class Agad(Algorithm):
             ReferencedTransfer(
                 source=FAST,
                 target=SLOW,
-                rate=buffer_rate(own, shape, learning_rate),
+                rate=own.buffer_rate(shape, learning_rate),
                 columns=min(own.transfer_columns, shape.inputs),
                 every=own.transfer_every,
                 momentum=own.momentum,

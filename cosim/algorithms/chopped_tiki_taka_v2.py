@@ -110,24 +110,38 @@ class ChoppedTransfer(ColumnTransfer):
         return activity
 
 
-class ChoppedTikiTakaV2Parameters(Parameters):
-    """Parameters of chopped Tiki-Taka v2; the defaults are those of the reference simulator."""
+class ChopperParameters(Parameters):
+    """What all algorithms with choppers have; the defaults are those of the reference simulator."""
 
-    name: Literal["chopped_tiki_taka_v2"] = "chopped_tiki_taka_v2"
     weight_scale: float = Field(1.0, gt=0, le=10, description="kappa: logical weight of a device weight of 1")
     fast_rate: float = Field(0.1, ge=0, description="rate of the fast tile; with auto_scale, of the longest train")
     auto_scale: bool = Field(False, description="let the rate of the fast tile follow the running maxima")
     transfer_rate: float = Field(1.0, ge=0, description="rate of the buffer, times the learning rate")
     transfer_every: int = Field(1, ge=1, description="period in mini-batches")
     transfer_columns: int = Field(1, ge=1, description="columns per transfer")
-    chop_probability: float = Field(0.1, ge=0, le=1, description="of an input line, each time its column is read")
-    chop_random: bool = Field(True, description="flip at random, or regularly with that frequency")
-    output_chop_probability: float = Field(0.0, ge=0, le=1, description="of an output line, after each full pass")
     accumulation: float = Field(
         0.0, ge=0, description="mini-batches that a buffer averages over (gamma_0); 0: one granularity per pulse"
     )
     momentum: float = Field(0.0, ge=0, le=1, description="what the buffer keeps after a pulse")
     forget_buffer: bool = Field(True, description="keep momentum x buffer after a pulse, or take the pulse out of it")
+
+    def buffer_rate(self, shape: MatrixShape, learning_rate: float) -> float:
+        """Return the rate of the buffer: learning rate x transfer rate x mini-batches between visits / accumulation.
+
+        The buffer counts in pulses, so what is read is divided by the fast tile's granularity too.
+        """
+        visits = shape.inputs * self.transfer_every / self.transfer_columns
+        stretch = self.accumulation / visits if self.accumulation > 0 else 1.0
+        return self.transfer_rate * learning_rate / stretch
+
+
+class ChoppedTikiTakaV2Parameters(ChopperParameters):
+    """Parameters of chopped Tiki-Taka v2."""
+
+    name: Literal["chopped_tiki_taka_v2"] = "chopped_tiki_taka_v2"
+    chop_probability: float = Field(0.1, ge=0, le=1, description="of an input line, each time its column is read")
+    chop_random: bool = Field(True, description="flip at random, or regularly with that frequency")
+    output_chop_probability: float = Field(0.0, ge=0, le=1, description="of an output line, after each full pass")
 
 
 class ChoppedTikiTakaV2(Algorithm):
@@ -157,7 +171,7 @@ class ChoppedTikiTakaV2(Algorithm):
             ChoppedTransfer(
                 source=FAST,
                 target=SLOW,
-                rate=buffer_rate(own, shape, learning_rate),
+                rate=own.buffer_rate(shape, learning_rate),
                 columns=min(own.transfer_columns, shape.inputs),
                 every=own.transfer_every,
                 momentum=own.momentum,
@@ -171,15 +185,3 @@ class ChoppedTikiTakaV2(Algorithm):
     def storage(self, batch_size: int) -> StorageNeeds:
         """Keep one digital buffer of the size of the weight."""
         return StorageNeeds(matrices=1)
-
-
-def buffer_rate(own: Parameters, shape: MatrixShape, learning_rate: float) -> float:
-    """Return the rate of the buffer: learning rate x transfer rate, over accumulation / (mini-batches between visits).
-
-    The buffer counts in pulses, so what is read is divided by the fast tile's granularity too.
-    """
-    accumulation: float = own.accumulation  # type: ignore[attr-defined]
-    visits: float = shape.inputs * own.transfer_every / own.transfer_columns  # type: ignore[attr-defined]
-    stretch = accumulation / visits if accumulation > 0 else 1.0
-    rate: float = own.transfer_rate  # type: ignore[attr-defined]
-    return rate * learning_rate / stretch

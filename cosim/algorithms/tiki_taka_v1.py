@@ -1,7 +1,7 @@
-"""Tiki-Taka version 1: a fast tile takes the gradient, its columns are added to the weight; residual learning with two tiles.
+"""Tiki-Taka version 1: a fast tile takes the gradient, its columns are added to the weight.
 
-With gamma above 0 the fast tile is read with the weight, W̄ = W + gamma P: that is residual learning.
-"""  # noqa: E501
+With gamma above 0 the fast tile is read with the weight, W̄ = W + gamma P: residual learning with two tiles.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cosim.algorithms.agad import ReferencedTransfer
-from cosim.algorithms.chopped_tiki_taka_v2 import AVERAGE_RATE, ChoppedTransfer, ChoppedUpdate, buffer_rate
+from cosim.algorithms.chopped_tiki_taka_v2 import AVERAGE_RATE, ChoppedTransfer, ChoppedUpdate
 from cosim.algorithms.e_rider import Retrack, SignedUpdate, TrackedTransfer
 from cosim.algorithms.residual_learning_v2 import LeakyTransfer
 from cosim.algorithms.tiki_taka_v2 import BufferedTransfer
@@ -241,9 +241,9 @@ def test_auto_scale_lets_the_largest_update_take_the_longest_train(monkeypatch):
 def test_the_buffer_averages_over_as_many_mini_batches_as_asked(name):
     # Rasch et al. 2024, Eq. 14: lambda n_s n / (gamma_0 delta), with n columns of which one is read in n_s batches.
     own = algorithm(name, transfer_rate=2.0, transfer_every=3, transfer_columns=2, accumulation=200.0).parameters
-    assert buffer_rate(own, MatrixShape("dense", 10, 40), 0.05) == pytest.approx(2.0 * 0.05 * 3 * 40 / 2 / 200)
+    assert own.buffer_rate(MatrixShape("dense", 10, 40), 0.05) == pytest.approx(2.0 * 0.05 * 3 * 40 / 2 / 200)
     own = algorithm(name, transfer_rate=2.0, transfer_every=3).parameters
-    assert buffer_rate(own, MatrixShape("dense", 10, 40), 0.05) == 0.1
+    assert own.buffer_rate(MatrixShape("dense", 10, 40), 0.05) == 0.1
 
 
 # Residual learning, Tiki-Taka v1, E-RIDER
