@@ -331,6 +331,9 @@ class Tile:
         """Reset all devices, or those of some columns, to their reset value with its spread."""
         chosen = np.zeros(self.shape, dtype=bool)
         chosen[:, slice(None) if columns is None else np.asarray(columns)] = True
+        self._reset_where(chosen)
+
+    def _reset_where(self, chosen: npt.NDArray[np.bool_]) -> None:
         key = int(self.next_key())
         for side, population in enumerate(self.populations):
             normal = np.random.Generator(np.random.Philox(key=key + side)).standard_normal(self.shape)
@@ -365,13 +368,8 @@ class Tile:
         if not len(columns):
             return PulseActivity(0, 0, 0, 0, 0, 0)
         difference = np.where(worn, self._weights, 0)[:, columns]
-        key = int(self.next_key())
-        for side, population in enumerate(self.populations):
-            normal = np.random.Generator(np.random.Philox(key=key + side)).standard_normal(self.shape)
-            fresh = population.reset + self.device.reset_std * normal
-            self._store(side, np.where(worn, fresh, self._stored[side]))
         before = self._weights.copy()
-        self._expose(worn)
+        self._reset_where(worn)
         composite += np.float32(significance) * (self._weights - before)
         selections = np.zeros((len(columns), self.shape[1]), dtype=np.float32)
         selections[np.arange(len(columns)), columns] = 1.0

@@ -24,8 +24,19 @@ MILD_WINDOW = 5
 # Limits of the health line; where they come from stands in `ResidualLearning.health`.
 STEP_MAX, NOISE_MAX, HOP_RATIO_MIN, WINDUP_MAX, SWEEPS_MIN = 0.15, 0.05, 2.0, 1.0, 5.0
 ROUNDING = 1e-9
-# Parameters of a transfer that are given one by one, or all derived from column_rate.
-TRANSFER_KEYS = ("transfer_rate", "transfer_rate_ratio", "transfer_period", "transfer_period_ratio", "transfer_columns")
+# Parameters of a transfer that are given one by one, or all derived from column_rate; where one is given, the others.
+TRANSFER_DEFAULTS = {
+    "transfer_rate": 0.02,
+    "transfer_rate_ratio": 1.2,
+    "transfer_period": 2,
+    "transfer_period_ratio": 5,
+    "transfer_columns": 32,
+}
+
+# The balanced setting.
+BALANCED_SCALE, BALANCED_SCALE_FEW, FEW_TILES = 0.5, 0.25, 4
+FINEST, GAMMA_MAX, GRADIENT_STEP = 1 / 64, 0.5, 0.1
+COLUMN_RATE, COLUMN_RATE_RATIO, COOLING = 0.02, 4.0, 0.1
 
 
 def paper_setting(tiles: int, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,7 +53,7 @@ def paper_setting(tiles: int, given: Mapping[str, Any]) -> dict[str, Any]:
         "weight_scale": 1.0,
         "fast_rate": 1.0,
         "warm_start": "epoch",
-        **({} if "column_rate" in given else transfers),
+        **({"column_rate_ratio": COLUMN_RATE_RATIO} if "column_rate" in given else transfers),
     }
 
 
@@ -56,19 +67,16 @@ def balanced_setting(tiles: int, given: Mapping[str, Any]) -> dict[str, Any]:
     weight_scale = given.get("weight_scale", BALANCED_SCALE if tiles > FEW_TILES else BALANCED_SCALE_FEW)
     finest = tiles - 1
     gamma = given.get("gamma", min((FINEST / weight_scale) ** (1 / finest), GAMMA_MAX) if finest else 0.5)
-    transfers = {"column_rate": 0.02, "column_rate_ratio": 4.0}
+    transfers = {"column_rate": COLUMN_RATE, "column_rate_ratio": COLUMN_RATE_RATIO}
     return {
         "gamma": gamma,
         "weight_scale": weight_scale,
         "fast_rate": GRADIENT_STEP / (weight_scale * gamma**finest),
         "warm_start": "off",
-        "cooling": 0.1,
-        **({} if set(TRANSFER_KEYS) & set(given) else transfers),
+        "cooling": COOLING,
+        **({} if set(TRANSFER_DEFAULTS) & set(given) else transfers),
     }
 
-
-BALANCED_SCALE, BALANCED_SCALE_FEW, FEW_TILES = 0.5, 0.25, 4
-FINEST, GAMMA_MAX, GRADIENT_STEP = 1 / 64, 0.5, 0.1
 
 SETTINGS: dict[str, Callable[[int, Mapping[str, Any]], dict[str, Any]]] = {
     "balanced": balanced_setting,
@@ -123,30 +131,19 @@ class ResidualLearningParameters(Parameters):
             filled = setting(tiles, given) if setting else paper_setting(1, given)
         except (TypeError, ArithmeticError):  # a value of a wrong type or range; the checks that follow name it
             filled = paper_setting(1, given)
-        missing = {key: value for key, value in TRANSFER_DEFAULTS.items() if set(TRANSFER_KEYS) & set(given)}
+        missing = TRANSFER_DEFAULTS if set(TRANSFER_DEFAULTS) & set(given) else {}
         return missing | filled | given
 
     @model_validator(mode="after")
     def one_way_to_transfer(self) -> ResidualLearningParameters:
         """Refuse transfers that are given both ways."""
-        one_by_one = any(getattr(self, key) is not None for key in TRANSFER_KEYS)
+        one_by_one = any(getattr(self, key) is not None for key in TRANSFER_DEFAULTS)
         if self.column_rate is not None and one_by_one:
             raise ValueError(
                 "column_rate is given together with transfer_rate, transfer_period or transfer_columns, which follow "
                 "from it; give either column_rate or those"
             )
-        if self.column_rate is not None and self.column_rate_ratio is None:
-            self.__dict__["column_rate_ratio"] = 4.0
         return self
-
-
-TRANSFER_DEFAULTS = {
-    "transfer_rate": 0.02,
-    "transfer_rate_ratio": 1.2,
-    "transfer_period": 2,
-    "transfer_period_ratio": 5,
-    "transfer_columns": 32,
-}
 
 
 class ResidualLearning(Algorithm):
