@@ -17,7 +17,6 @@ from cosim.algorithms.residual_learning import (
     GRADIENT_STEP,
     SETTINGS,
     TRANSFER_DEFAULTS,
-    TRANSFER_KEYS,
     ResidualLearningParameters,
     averaged_plateau,
     loss_plateau,
@@ -448,7 +447,7 @@ def test_a_setting_fills_every_parameter_for_any_number_of_tiles(setting, tiles)
     filled = SETTINGS[setting](tiles, {})
     assert {key: getattr(parameters, key) for key in filled} == filled
     # Transfers are set in one of two ways, completely.
-    ways = ("column_rate", "column_rate_ratio"), TRANSFER_KEYS
+    ways = ("column_rate", "column_rate_ratio"), tuple(TRANSFER_DEFAULTS)
     given = [{getattr(parameters, key) is not None for key in way} for way in ways]
     assert given in ([{True}, {False}], [{False}, {True}])
     assert all(
@@ -478,7 +477,7 @@ def test_a_setting_fills_every_parameter_for_any_number_of_tiles(setting, tiles)
 def test_a_given_key_wins_over_its_setting(setting, key, value):
     parameters = ResidualLearningParameters(setting=setting, tiles=6, **{key: value})
     assert getattr(parameters, key) == value
-    defaults = TRANSFER_DEFAULTS if key in TRANSFER_KEYS else {}
+    defaults = TRANSFER_DEFAULTS if key in TRANSFER_DEFAULTS else {}
     others = {**defaults, **SETTINGS[setting](6, {key: value}), key: value}
     assert {name: getattr(parameters, name) for name in others} == others
 
