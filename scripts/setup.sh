@@ -69,6 +69,19 @@ provide_ensurepip() {
                 "Name another interpreter with: make PYTHON=/path/to/python3 setup"
 }
 
+# The tests compare circuits with ngspice; without it they say so and skip.
+provide_ngspice() {
+    command -v ngspice >/dev/null && return
+    local packages="ngspice libngspice0"
+    if command -v apt-get >/dev/null && [[ $(id -u) == 0 ]]; then
+        echo "setup: installing the system packages $packages"
+        apt-get update -qq >/dev/null
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null && return
+    fi
+    echo "setup: ngspice is missing, so the tests against it will be skipped. Install it as root, for example with" >&2
+    echo "    apt-get install -y $packages" >&2
+}
+
 if ! { supported .venv/bin/python && .venv/bin/python -m pip --version >/dev/null 2>&1; }; then
     check_version
     provide_ensurepip
@@ -82,5 +95,6 @@ PYTHONWARNINGS=ignore .venv/bin/python -m pip install --quiet --disable-pip-vers
 
 touch .venv/.ready-run
 if [[ $level == dev ]]; then
+    provide_ngspice
     touch .venv/.ready-dev
 fi

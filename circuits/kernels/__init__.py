@@ -1,0 +1,1 @@
+"""Array loops: crossbars with resistive wires."""
