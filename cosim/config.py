@@ -293,5 +293,6 @@ def _resolved_hardware(section: HardwareSection, hardware: Hardware, ideal_io: b
         },
         "dac": {"model": section.dac.model, "bits": hardware.dac_bits},
         "pulses": section.pulses.model_dump(mode="json"),
+        "wires": None if section.wires is None else section.wires.model_dump(mode="json"),
         "values": dict(section.values),
     }

@@ -188,6 +188,7 @@ class Training:
         noise = noise_level(device)
         pulsed = self._coincidences()
         for layer in self.network.layers:
+            wired = getattr(layer.matrix, "wired", None)
             for number, tile in enumerate(getattr(layer.matrix, "tiles", ())):
                 address = (layer.name, str(number))
                 hits = pulsed.get(address, 0.0) - self._pulsed.get(address, 0.0)
@@ -201,6 +202,7 @@ class Training:
                         "significance": layer.matrix.nominal_significances[number],
                         "mean_abs_weight": magnitude,
                         "coincidences_per_mini_batch": hits / layer.spec.shape.cells / mini_batches,
+                        "wire_error_lsb": "" if wired is None else float(wired.errors_lsb[number]),
                         "verdict": verdict(magnitude, noise),
                     }
                 )
@@ -290,11 +292,13 @@ class Training:
 
 def make_network(point: Point, scheduler: Scheduler) -> Network:
     """Return the network of a point with its initial weights; their programming stands in the trace."""
+    from cosim.digital_matrix import DigitalMatrix
     from cosim.layers import Network
     from cosim.network import initial_weights
     from cosim.periphery import Periphery
     from cosim.tile import PulsedUpdate
-    from cosim.tile_group import DigitalMatrix, TileGroup
+    from cosim.tile_group import TileGroup
+    from cosim.wires import Wires
 
     periphery = Periphery.from_hardware(
         point.hardware,
@@ -303,6 +307,7 @@ def make_network(point: Point, scheduler: Scheduler) -> Network:
         bound_management=point.bound_management,
     )
     significances = scheduler.algorithm.significances
+    wires = point.resolved["hardware"].get("wires")
     matrices: list[TileGroup | DigitalMatrix] = []
     for place, spec in enumerate(point.layers):
         shape = (spec.shape.outputs, spec.shape.inputs)
@@ -321,6 +326,7 @@ def make_network(point: Point, scheduler: Scheduler) -> Network:
                 array_cols=point.hardware.array_cols,
                 references=scheduler.algorithm.references,
                 update=PulsedUpdate(**point.resolved["hardware"]["pulses"]),
+                wires=None if wires is None else Wires(**wires),
             )
         )
     network = Network(point.layers, matrices)

@@ -46,7 +46,7 @@ def explain_study(study: Study) -> str:
         " 6  cosim/tile.py, cosim/periphery.py: "
         f"DAC {point.hardware.dac_bits} bits, ADC {point.hardware.adc_bits} bits, "
         f"converter errors {'off' if point.ideal_io else 'on'}; "
-        f"arrays of {point.hardware.array_rows} x {point.hardware.array_cols}",
+        f"arrays of {point.hardware.array_rows} x {point.hardware.array_cols}{_wires(point)}",
         *(f"      {_arrays(floor)}" for floor, _ in plans if floor.tiles),
         " 7  cosim/kernels over cross-points, device_models/kernels for one device: "
         f"{point.device.family}, {point.device.states:g} states, cycle-to-cycle noise {point.device.dw_min_std:g}",
@@ -79,6 +79,11 @@ def _many(count: int, noun: str) -> str:
 
 def _numbers(values: tuple[float, ...]) -> str:
     return ", ".join(f"{value:g}" for value in values) or "none (digital)"
+
+
+def _wires(point: Point) -> str:
+    wires = point.resolved["hardware"].get("wires")
+    return f", wires of {wires['segment_resistance_ohm']:g} ohm per cell" if wires else ", ideal wires"
 
 
 def _vectors(floor: LayerFloorplan, batch: int) -> str:

@@ -14,7 +14,7 @@ from cosim.kernels.neurons import (
     back_through_sigmoid,
     back_through_tanh,
     softmax_cross_entropy,
-    sum_rows,
+    subtract_sum_of_rows,
 )
 from cosim.kernels.patches import image_to_patches, max_pool, max_unpool, patches_to_image
 from cosim.network import LayerSpec
@@ -53,18 +53,20 @@ class Layer:
 
     def __init__(self, spec: LayerSpec, matrix: Any) -> None:
         self.spec = spec
+        self.name = spec.shape.name
         self.matrix = matrix
         self.bias = np.zeros(spec.shape.outputs, dtype=np.float32)
-        self.inputs: FloatArray = np.empty((0, spec.shape.inputs), dtype=np.float32)
-        self.errors: FloatArray = np.empty((0, spec.shape.outputs), dtype=np.float32)
+        height, width, _ = spec.image
+        self._edges = height - spec.kernel + 1, width - spec.kernel + 1
         self._values: list[FloatArray] = []
-        self._bias_errors: FloatArray = self.errors
         self._choices: npt.NDArray[np.int8] | None = None
+        self.forget()
 
-    @property
-    def name(self) -> str:
-        """Name of the layer."""
-        return self.spec.shape.name
+    def forget(self) -> None:
+        """Let the vectors of the mini-batch before go: the next ones then take the same memory, still in the cache."""
+        self.inputs: FloatArray = np.empty((0, self.spec.shape.inputs), dtype=np.float32)
+        self.errors: FloatArray = np.empty((0, self.spec.shape.outputs), dtype=np.float32)
+        self._bias_errors: FloatArray = self.errors
 
     def to_vectors(self, values: FloatArray) -> FloatArray:
         """Return the input vectors of the weight: (n, elements) to (n * positions, inputs)."""
@@ -83,8 +85,7 @@ class Layer:
         for name in self.spec.activations:
             values = ACTIVATIONS[name][0](values)
             self._values.append(values)
-        samples = len(outputs) // self.spec.shape.positions
-        return np.ascontiguousarray(values.reshape(samples, -1), dtype=np.float32)
+        return values.reshape(len(outputs) // self.spec.shape.positions, -1)
 
     def errors_from(self, error: FloatArray) -> FloatArray:
         """Return the error vectors at the weight's outputs from the error of what left the layer."""
@@ -93,18 +94,17 @@ class Layer:
             ACTIVATIONS[name][1](error, value, before)
             error = before
         outputs = self.spec.shape.outputs
-        self._bias_errors = np.ascontiguousarray(error.reshape(-1, outputs), dtype=np.float32)
+        self._bias_errors = error.reshape(-1, outputs)
         if self._choices is None:
             return self._bias_errors
-        images = np.empty((len(self._choices), *self._edge(), outputs), dtype=np.float32)
-        max_unpool(self._bias_errors.reshape(self._choices.shape), self._choices, images)
+        images = np.empty((len(self._choices), *self._edges, outputs), dtype=np.float32)
+        max_unpool(error.reshape(self._choices.shape), self._choices, images)
         return images.reshape(-1, outputs)
 
-    def bias_gradient(self) -> FloatArray:
-        """Return the sum of the error vectors that `errors_from` gave last, (outputs,)."""
-        total = np.empty_like(self.bias)
-        sum_rows(self._bias_errors, total)  # the errors before unpooling, which adds nothing but zeros
-        return total
+    def change_bias(self, rate: float) -> None:
+        """Subtract rate times the sum of the error vectors that `errors_from` gave last."""
+        # The errors before unpooling, which adds nothing but zeros.
+        subtract_sum_of_rows(self._bias_errors, np.float32(rate), self.bias)
 
     def errors_to_inputs(self, vectors: FloatArray) -> FloatArray:
         """Return the error of what entered the layer from the error vectors at the weight's inputs."""
@@ -115,12 +115,8 @@ class Layer:
         patches_to_image(vectors, self.spec.kernel, images)
         return images.reshape(samples, -1)
 
-    def _edge(self) -> tuple[int, int]:
-        height, width, _ = self.spec.image
-        return height - self.spec.kernel + 1, width - self.spec.kernel + 1
-
     def _pool(self, values: FloatArray) -> FloatArray:
-        height, width = self._edge()
+        height, width = self._edges
         images = values.reshape(-1, height, width, self.spec.shape.outputs)
         shape = (len(images), height // 2, width // 2, self.spec.shape.outputs)
         pooled = np.empty(shape, dtype=np.float32)
@@ -150,6 +146,7 @@ class Network:
         """Return the logits: (n, elements) to (n, classes); `read` reads a layer's weight."""
         values = images
         for layer in self.layers:
+            layer.forget()
             layer.inputs = layer.to_vectors(values)
             values = layer.from_vectors(read(layer, layer.inputs))
         return values

@@ -31,7 +31,8 @@ Values = npt.NDArray[np.float32]
 class Step(ABC):
     """One operation of a training step.
 
-    `every` is a period in mini-batches: it happens after mini-batch every, 2 every, 3 every and so on.
+    `every` is a period in mini-batches: it happens after mini-batch every, 2 every, 3 every and so on. Equal steps are
+    counted together, so a step is a frozen dataclass.
     """
 
     every: int = 1
@@ -44,7 +45,19 @@ class Step(ABC):
 
     @abstractmethod
     def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> FloatArray:
-        """Return what it activates in a floorplan, `times` mini-batches alike; see `cost_model.operations`."""
+        """Return what it activates in a floorplan; see `cost_model.operations`.
+
+        Linear: the counts of a sum of activities and times are the sum of their counts.
+
+        Parameters
+        ----------
+        floor
+            The layer on its arrays.
+        activity
+            What happened, added up over mini-batches.
+        times
+            How many mini-batches it was done in.
+        """
 
     @abstractmethod
     def assumed(self, floor: LayerFloorplan, number: Number, vectors: float, times: float) -> Activity:

@@ -40,10 +40,10 @@ def point_health(point: Point, data: Data | None = None) -> list[Check]:
 
 def first_activity(point: Point, data: Data) -> Activity:
     """Return what the first mini-batch says about the size of the gradients, on exact digital weights."""
+    from cosim.digital_matrix import DigitalMatrix
     from cosim.experiment import WEIGHT_STREAM
     from cosim.layers import Network, cross_entropy
     from cosim.network import initial_weights
-    from cosim.tile_group import DigitalMatrix
 
     network = Network(point.layers, [DigitalMatrix((spec.shape.outputs, spec.shape.inputs)) for spec in point.layers])
     for place, (layer, spec) in enumerate(zip(network.layers, point.layers, strict=True)):

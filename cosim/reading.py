@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import astuple
 
 import numpy as np
 import numpy.typing as npt
 
 from cosim.kernels.convert import add_noise, all_finite, convert_columns, drive_lines, line_activity, scale_rows
 from cosim.periphery import NoiseManagement, Periphery
+from cosim.threads import do_parts, parts_of
 from cost_model.operations import ReadActivity
-from device_models.kernels.compile import make_key
+from device_models.kernels.random_numbers import make_key
 
 FloatArray = npt.NDArray[np.float32]
 DoubleArray = npt.NDArray[np.float64]
@@ -19,6 +21,8 @@ DoubleArray = npt.NDArray[np.float64]
 WORST_CASE: NoiseManagement = "abs_max_np_sum"
 # Sources of random numbers within a read; the converters of its first attempt take theirs from its own key.
 CONVERTER_NOISE, INPUT_NOISE, WEIGHT_NOISE = range(3)
+# A product of fewer vectors wastes the processor.
+LEAST_VECTORS = 32
 
 
 def checked(name: str, values: npt.ArrayLike, lines: int) -> FloatArray:
@@ -76,6 +80,27 @@ def read_matrices(
     watched = forward and periphery.bound_management != "off" and periphery.adc_levels > 0
     if watched or not periphery.is_plain:
         return _managed_read(matrices, values, periphery, block, key, watched)
+    vectors, outputs = len(values), matrices[0].shape[0]
+    parts = parts_of(vectors, values.size * outputs * len(matrices), least=LEAST_VECTORS)
+    if len(parts) < 2:
+        return _plain_read(matrices, values, periphery, block, key, 0, vectors)
+    pieces = do_parts(
+        lambda begin, end: _plain_read(matrices, values[begin:end], periphery, block, key, begin, vectors), parts
+    )
+    activity = np.sum([astuple(activity) for _, activity in pieces], axis=0)
+    return np.concatenate([total for total, _ in pieces]), ReadActivity(*activity.tolist())
+
+
+def _plain_read(
+    matrices: Sequence[FloatArray],
+    values: FloatArray,
+    periphery: Periphery,
+    block: int,
+    key: np.uint64,
+    first_vector: int,
+    all_vectors: int,
+) -> tuple[FloatArray, ReadActivity]:
+    """Do what `read_matrices` does where nothing is managed, for vectors that follow the first ones of a batch."""
     vectors, lines = values.shape
     if not periphery.adc_levels and not periphery.dac_levels:
         total = values @ matrices[0].T
@@ -92,22 +117,22 @@ def read_matrices(
             total += driven @ matrix.T
         scale_rows(total, scales)
         return total, activity
-    total = np.zeros((vectors, matrices[0].shape[0]), dtype=np.float32)
-    conversions = 0
-    for matrix in matrices:
-        for start in range(0, lines, block):
-            part = driven[:, start : start + block] @ matrix[:, start : start + block].T
-            convert_columns(
-                part,
-                periphery.adc_levels,
-                periphery.full_scale,
-                periphery.converter_noise,
-                key,
-                conversions,
-                total,
-                conversions > 0,
-            )
-            conversions += part.size
+    outputs = matrices[0].shape[0]
+    total = np.zeros((vectors, outputs), dtype=np.float32)
+    places = [(matrix, start) for matrix in matrices for start in range(0, lines, block)]
+    for number, (matrix, start) in enumerate(places):
+        part = driven[:, start : start + block] @ matrix[:, start : start + block].T
+        first = (number * all_vectors + first_vector) * outputs
+        convert_columns(
+            part,
+            periphery.adc_levels,
+            periphery.full_scale,
+            periphery.converter_noise,
+            key,
+            first,
+            total,
+            number > 0,
+        )
     scale_rows(total, scales)
     return total, activity
 

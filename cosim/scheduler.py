@@ -1,14 +1,15 @@
 """The plan of a step: performs each operation, and writes it to the trace.
 
 The scheduler is the only writer of the trace. In training the activity of an operation comes from the kernels;
-in pricing without training it is assumed; what is recorded for an activity is the same function in both.
+in pricing without training it is assumed; what is recorded for an activity is the same function in both. Counts are
+linear in the activity, so a training adds activity up and counts when the trace is asked for.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,25 @@ if TYPE_CHECKING:  # the pricing path stays free of compiled kernels
     from cosim.layers import Layer, Network
 
 REPLAN_EVERY = 25  # mini-batches, where plans follow the progress of the training
+
+
+@dataclass(slots=True)
+class Done:
+    """What a step did to a layer since it was last written to the trace.
+
+    Parameters
+    ----------
+    activity
+        Sum over the times.
+    times
+        How often the step was performed.
+    vectors
+        Vectors that entered the layer, those of a read once even where bound management read them again.
+    """
+
+    activity: Activity
+    times: float
+    vectors: float
 
 
 class Scheduler:
@@ -53,13 +73,15 @@ class Scheduler:
         self.hardware = hardware
         self.device = device
         self.floorplans = [hardware.floorplan(shape, len(algorithm.significances)) for shape in shapes]
-        self.trace = Trace()
+        self._trace = Trace()
+        self._done: dict[tuple[str, Step], Done] = {}
         self.mini_batches = 0
         self.total_mini_batches = 1
         self._places = {shape.name: place for place, shape in enumerate(shapes)}
         self.plans: list[Plan] = []
         self._learning_rate = 0.0
         self._read_tiles = sum(value != 0 for value in algorithm.significances)
+        self._forward, self._backward = Forward(tiles=self._read_tiles), Backward(tiles=self._read_tiles)
 
     def set_learning_rate(self, learning_rate: float) -> None:
         """Ask the algorithm for the plan of every layer at this learning rate and progress."""
@@ -85,16 +107,16 @@ class Scheduler:
         from cosim.layers import cross_entropy
 
         self.mini_batches += 1
-        logits = network.forward(images, self._forward)
+        logits = network.forward(images, self._read_forward)
         loss, error = cross_entropy(logits, labels)
-        network.backward(error, self._backward)
+        network.backward(error, self._read_backward)
         for layer, plan in zip(network.layers, self.plans, strict=True):
             for step in plan:
                 if not isinstance(step, Forward) and self.mini_batches % step.every == 0:
-                    self._record(self.floorplans[self._places[layer.name]], step, step.perform(layer))
+                    self._add(layer, step, step.perform(layer))
             if self.algorithm.significances and self.device.fades:
                 layer.matrix.age()
-            layer.bias -= np.float32(self._learning_rate) * layer.bias_gradient()
+            layer.change_bias(self._learning_rate)
         changed = self.algorithm.observe(loss, epoch_end=False)
         if changed or (self.algorithm.changes_with_progress and self.mini_batches % REPLAN_EVERY == 0):
             self.set_learning_rate(self._learning_rate)
@@ -125,47 +147,56 @@ class Scheduler:
                 needed = np.ceil(np.abs(carrier.weights) / carrier.device.granularity)
                 self._record_program(floor, pulses=float(needed.sum()), cells=float(np.count_nonzero(needed)))
 
-    def _forward(self, layer: Layer, values: Values) -> Values:
-        return self._read(layer, values, Forward(tiles=self._read_tiles))
+    def _read_forward(self, layer: Layer, inputs: Values) -> Values:
+        return self._read(layer, inputs, self._forward)
 
-    def _backward(self, layer: Layer, errors: Values) -> Values:
-        return self._read(layer, errors, Backward(tiles=self._read_tiles))
+    def _read_backward(self, layer: Layer, errors: Values) -> Values:
+        return self._read(layer, errors, self._backward)
 
     def _read(self, layer: Layer, values: Values, step: Forward) -> Values:
         result: Values
         result, activity = layer.matrix.read(values, forward=step.forward)
-        self._record(self.floorplans[self._places[layer.name]], step, activity, vectors=len(values))
+        self._add(layer, step, activity)
         return result
 
     # The trace.
 
-    def _record(
-        self,
-        floor: LayerFloorplan,
-        step: Step,
-        activity: Activity,
-        times: float = 1,
-        vectors: float | None = None,
-    ) -> None:
-        """Write what one mini-batch did, or `times` mini-batches alike, with its activity to the trace."""
-        counts = step.counts(floor, activity, times)
+    @property
+    def trace(self) -> Trace:
+        """Everything recorded so far."""
+        for (name, step), done in self._done.items():
+            self._record(self.floorplans[self._places[name]], step, done)
+        self._done.clear()
+        return self._trace
+
+    def _add(self, layer: Layer, step: Step, activity: Activity) -> None:
+        """Add what one mini-batch did to what equal steps did to the layer before."""
+        done = self._done.get((layer.name, step))
+        if done is None:
+            self._done[layer.name, step] = Done(activity, 1, len(layer.inputs))
+        else:
+            done.activity += activity  # type: ignore[operator]  # equal steps give activities of one type
+            done.times += 1
+            done.vectors += len(layer.inputs)
+
+    def _record(self, floor: LayerFloorplan, step: Step, done: Done) -> None:
+        """Write what a step did to the trace."""
+        counts = step.counts(floor, done.activity, done.times)
         converts = floor.tiles > 0 and counts[operations.INDEX["adc_conversions"]] > 0
         bits = (self.hardware.dac_bits, self.hardware.adc_bits) if converts else (0, 0)
-        self.trace.append(Operation(step.kind, floor.shape.name, step.tile, counts, *bits))
+        self._trace.append(Operation(step.kind, floor.shape.name, step.tile, counts, *bits))
         if step.kind == "forward":
-            # A vector that bound management reads again is still one vector for the neurons.
-            vectors = activity.vectors if vectors is None else vectors
-            neurons = operations.neuron_counts(floor, vectors)
-            self.trace.append(Operation("digital", floor.shape.name, "neurons", neurons))
+            neurons = operations.neuron_counts(floor, done.vectors)
+            self._trace.append(Operation("digital", floor.shape.name, "neurons", neurons))
 
     def _record_program(self, floor: LayerFloorplan, *, pulses: float, cells: float) -> None:
         counts = operations.program_counts(floor, pulses=pulses, cells=cells)
-        self.trace.append(Operation("program", floor.shape.name, "0", counts))
+        self._trace.append(Operation("program", floor.shape.name, "0", counts))
 
     def _record_calibration(self, floor: LayerFloorplan, tile: int, *, programmed: float) -> None:
         pulses = self.algorithm.zero_shift_pulses
         counts = operations.calibration_counts(floor, pulses=pulses, programmed=programmed)
-        self.trace.append(Operation("calibrate", floor.shape.name, str(tile), counts))
+        self._trace.append(Operation("calibrate", floor.shape.name, str(tile), counts))
 
     # Pricing on shapes alone.
 
@@ -190,10 +221,10 @@ class Scheduler:
                     point = abs(self.device.device_symmetric_point() or 0.0) / self.device.granularity
                     self._record_calibration(floor, place, programmed=math.ceil(point) * floor.shape.cells)
             for step in plan:
-                times = mini_batches // step.every
+                times, vectors = mini_batches // step.every, samples * floor.shape.positions
                 if times:
-                    activity = step.assumed(floor, self.hardware.number, samples * floor.shape.positions, times)
-                    self._record(floor, step, activity, times)
+                    activity = step.assumed(floor, self.hardware.number, vectors, times)
+                    self._record(floor, step, Done(activity, times, vectors))
 
 
 def expected_program_pulses(shape: MatrixShape, logical_step: float) -> float:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cosim.algorithms import ALGORITHMS, Parameters
 from cosim.data import SHAPES
@@ -101,6 +101,23 @@ class PulsesSection(Section):
     stochastic_rounding: bool = False
 
 
+class WiresSection(Section):
+    """Lines with resistance; the same keys and ranges as `cosim.wires.Wires`."""
+
+    segment_resistance_ohm: float = Field(gt=0, le=NUMBER_MAX)
+    min_conductance_s: float = Field(1e-6, gt=0, le=1)
+    max_conductance_s: float = Field(1e-5, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _check_order(self) -> WiresSection:
+        if self.min_conductance_s >= self.max_conductance_s:
+            raise ValueError(
+                f"min_conductance_s = {self.min_conductance_s:g} is not allowed; it must be below max_conductance_s = "
+                f"{self.max_conductance_s:g}"
+            )
+        return self
+
+
 class HardwareSection(Section):
     """What is built: a preset, with any of its settings and values overridden."""
 
@@ -114,6 +131,7 @@ class HardwareSection(Section):
     adc: AdcSection = AdcSection()
     dac: DacSection = DacSection()
     pulses: PulsesSection = PulsesSection()
+    wires: WiresSection | None = None
     values: dict[str, Annotated[float, Field(ge=0)]] = {}
 
 
@@ -193,7 +211,9 @@ def _section_model(key: str, value: Mapping[str, Any], annotation: Any, where: s
             raise ConfigError(f"{where}: algorithm.name is missing; known: {', '.join(ALGORITHMS)}")
         _known_name("algorithm.name", str(name), list(ALGORITHMS), where)
         return ALGORITHMS[str(name)].parameters_type
-    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+    choices = get_args(annotation) or (annotation,)  # a section that may be left out is a union with None
+    models = (choice for choice in choices if isinstance(choice, type) and issubclass(choice, BaseModel))
+    return next(models, None)
 
 
 def _explain(error: ValidationError, where: str, prefix: str) -> str:

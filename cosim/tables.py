@@ -35,6 +35,7 @@ TILE_COLUMNS = (
     "significance",
     "mean_abs_weight",
     "coincidences_per_mini_batch",
+    "wire_error_lsb",
     "verdict",
 )
 BILL_COLUMNS = ("run_id", *COLUMNS_OF_A_BILL)

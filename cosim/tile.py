@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from cosim.kernels.update import SLOTS_MAX, age_devices, expose, pulsed_update
+from cosim.kernels.ageing import age_devices, expose
 from cosim.periphery import Periphery
+from cosim.pulsing import update_tile
 from cosim.reading import FloatArray, checked, read_matrices
 from cost_model.operations import PulseActivity
-from device_models.kernels.compile import make_key
 from device_models.kernels.pulse import FAMILY_CODES
+from device_models.kernels.random_numbers import make_key
 from device_models.parameters import PulsedDevice
 from device_models.population import parameter_names, populate
 
 PULSE_TYPES = ("stochastic", "mean_count", "deterministic")
+SLOTS_MAX = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +74,19 @@ class PulsedUpdate:
             raise ValueError(f"error_share = {self.error_share} is not allowed; above 0 and at most 1")
         if not 0 <= self.resolution < 1:
             raise ValueError(f"resolution = {self.resolution} is not allowed; at least 0 and below 1")
+
+    @cached_property
+    def rules(self) -> tuple[int, bool, bool, int, float, float, bool]:
+        """What the kernels take, see `cosim.kernels.trains.draw_trains`."""
+        return (
+            self.max_train_length,
+            self.update_management,
+            self.train_length_management,
+            PULSE_TYPES.index(self.pulse_type),
+            float(self.error_share),
+            float(self.resolution),
+            self.stochastic_rounding,
+        )
 
 
 # Every line that is not zero fires once, for certain.
@@ -131,8 +147,14 @@ class Tile:
         self._tables = device.tables()
         self._write_noise = device.write_noise_std * device.dw_min
         sides = (0, 1) if device.one_sided else (0,)
-        self.populations = [populate(device, self.shape, seed=seed, stream=stream, side=side) for side in sides]
-        self._parameters = np.stack([population.parameters for population in self.populations])
+        populations = [populate(device, self.shape, seed=seed, stream=stream, side=side) for side in sides]
+        one = populations[0].parameters
+        self._parameters = (
+            one[None] if len(sides) == 1 else np.stack([population.parameters for population in populations])
+        )
+        self.populations = [
+            replace(population, parameters=self._parameters[side]) for side, population in enumerate(populations)
+        ]
         held = self.populations[0].reference
         self.has_reference = reference or held is not None
         if reference and device.one_sided:
@@ -158,12 +180,17 @@ class Tile:
         With a reference array also `reference`; of one-sided pairs the second devices' end in ``_minus``.
         """
         names = parameter_names(self.device)
-        arrays = {name: self._parameters[0, ..., place].copy() for place, name in enumerate(names)}
+        arrays = {name: self._parameters[0, place].copy() for place, name in enumerate(names)}
         if self.device.one_sided:
-            arrays |= {f"{name}_minus": self._parameters[1, ..., place].copy() for place, name in enumerate(names)}
+            arrays |= {f"{name}_minus": self._parameters[1, place].copy() for place, name in enumerate(names)}
         if self.has_reference:
             arrays["reference"] = self._stored[1].copy()
         return arrays
+
+    @property
+    def second_devices(self) -> FloatArray:
+        """What the second devices of one-sided pairs hold, float32 (outputs, inputs); (0, 0) where there are none."""
+        return self._stored[1] if self.device.one_sided else np.zeros((0, 0), dtype=np.float32)
 
     def set_weights(self, weights: npt.ArrayLike) -> None:
         """Program the tile: each device takes the value, or its own nearest bound; a reference stays as it is.
@@ -189,7 +216,7 @@ class Tile:
 
     def _store(self, side: int, values: npt.ArrayLike) -> None:
         bounds = self._parameters[side]
-        self._stored[side] = np.clip(values, bounds[..., 3], bounds[..., 2])
+        self._stored[side] = np.clip(values, bounds[3], bounds[2])
 
     def _expose(self, where: npt.NDArray[np.bool_] | None = None) -> None:
         """Let the weights follow what the devices hold; write noise is drawn anew everywhere, or `where` told."""
@@ -253,24 +280,17 @@ class Tile:
         significance: float,
     ) -> PulseActivity:
         """Do what `update` does on checked arrays, and keep a composite weight up to date with it."""
-        activity = pulsed_update(
-            *self._devices(),
+        return update_tile(
+            self._devices(),
             inputs,
             errors,
             float(rate),
             self.device.granularity,
-            settings.max_train_length,
-            settings.update_management,
-            settings.train_length_management,
-            PULSE_TYPES.index(settings.pulse_type),
-            settings.error_share,
-            settings.resolution,
-            settings.stochastic_rounding,
+            settings.rules,
             self.next_key(),
             composite,
             float(significance),
         )
-        return PulseActivity(*activity.tolist())
 
     def _devices(self) -> tuple[object, ...]:
         """Return the arguments that describe the devices to a kernel, see `pulsed_update`."""

@@ -8,18 +8,22 @@ from dataclasses import astuple, replace
 import numpy as np
 import numpy.typing as npt
 
+from cosim.digital_matrix import subtract_outer_products
 from cosim.kernels.convert import convert_columns
-from cosim.kernels.update import take_multiples
+from cosim.kernels.digital import take_multiples
 from cosim.periphery import Periphery
 from cosim.reading import FloatArray, checked, read_matrices
 from cosim.tile import SINGLE_PULSE, PulsedUpdate, Tile
+from cosim.wires import WiredGroup, Wires
 from cost_model.floorplan import Side
 from cost_model.operations import PulseActivity, ReadActivity
-from device_models.kernels.compile import make_key
+from device_models.kernels.random_numbers import make_key
 from device_models.parameters import PulsedDevice
 
 STREAMS_PER_GROUP = 64
 UNLIMITED_LINES = 1 << 30
+# Reads without converters count the error of wires in steps of 8 bits.
+LEVELS_WITHOUT_CONVERTER = 127
 
 
 class TileGroup:
@@ -47,6 +51,8 @@ class TileGroup:
         Input and output lines of a physical array; longer sides are split and their results added digitally.
     references
         Tiles beside which a reference array stands, for `Tile.zero_shift`.
+    wires
+        Lines with resistance, through which every read goes; ideal where not given.
     """
 
     def __init__(
@@ -62,6 +68,7 @@ class TileGroup:
         array_rows: int = UNLIMITED_LINES,
         array_cols: int = UNLIMITED_LINES,
         references: Collection[int] = (),
+        wires: Wires | None = None,
     ) -> None:
         if not significances or not any(significances):
             raise ValueError(f"significances {list(significances)}: at least one tile must carry weight")
@@ -92,6 +99,12 @@ class TileGroup:
         self.memory: dict[str, npt.NDArray[np.generic]] = {}
         self.set_significances(self.nominal_significances)
         self._composite = np.zeros(shape, dtype=np.float32)
+        self.wired: WiredGroup | None = None
+        self._changed = True
+        if wires is not None:
+            inputs, outputs = Side(shape[1], array_rows).block_lines, Side(shape[0], array_cols).block_lines
+            lsb = self.periphery.full_scale / (self.periphery.adc_levels or LEVELS_WITHOUT_CONVERTER)
+            self.wired = WiredGroup(self.tiles, wires, max(inputs, 1), max(outputs, 1), lsb)
 
     def set_significances(self, nominal: Sequence[float]) -> None:
         """Set the gains of the summing stage; each tile's is off by its own fixed error. `recombine` is due then."""
@@ -117,6 +130,7 @@ class TileGroup:
             if significance:
                 total += significance * tile.weights.astype(np.float64)
         self._composite[:] = total
+        self._changed = True
 
     def set_weights(self, weights: npt.ArrayLike) -> None:
         """Program the carrier with weights / significance, the other tiles with zero."""
@@ -135,7 +149,11 @@ class TileGroup:
 
     def read(self, values: FloatArray, *, forward: bool) -> tuple[FloatArray, ReadActivity]:
         """Read all significant tiles together, on checked inputs; returns the result and the activity."""
-        matrices = [self._composite] if self.periphery.shared_by_tiles else self._weighted_tiles()
+        if self.wired is not None and self._changed:
+            self.wired.follow(self.significances, values, forward=forward)
+            self._changed = False
+        composite = self._composite if self.wired is None else self.wired.composite
+        matrices = [composite] if self.periphery.shared_by_tiles else self._weighted_tiles()
         if not forward:
             matrices = [matrix.T for matrix in matrices]
         driven = Side(self.shape[1], self.array_rows) if forward else Side(self.shape[0], self.array_cols)
@@ -143,8 +161,12 @@ class TileGroup:
         return read_matrices(matrices, values, self.periphery, block, self.next_key(), forward=forward)
 
     def _weighted_tiles(self) -> list[FloatArray]:
-        pairs = zip(self.tiles, self.significances, strict=True)
-        return [np.float32(significance) * tile.weights for tile, significance in pairs if significance]
+        pairs = enumerate(self.significances)
+        return [np.float32(significance) * self._seen(place) for place, significance in pairs if significance]
+
+    def _seen(self, place: int) -> FloatArray:
+        """Return the weights of one tile as a read sees them."""
+        return self.tiles[place].weights if self.wired is None else self.wired.effective(place)
 
     def next_key(self) -> np.uint64:
         """Return the address of the random numbers of the next read or draw."""
@@ -158,6 +180,7 @@ class TileGroup:
     def _pulse(
         self, tile: int, inputs: FloatArray, errors: FloatArray, rate: float, settings: PulsedUpdate
     ) -> PulseActivity:
+        self._changed = True
         return self.tiles[tile].rank_one(inputs, errors, rate, settings, self._composite, self.significances[tile])
 
     def next_columns(self, source: int, count: int) -> npt.NDArray[np.int64]:
@@ -174,9 +197,11 @@ class TileGroup:
         """
         if not self.periphery.is_plain:
             direct = replace(self.periphery, noise_management="off", bound_management="off")
-            tile, key = self.tiles[source], self.next_key()
-            return read_matrices([tile.weights], self._one_hot(columns), direct, self.shape[1], key, forward=False)[0]
-        values = np.ascontiguousarray(self.tiles[source].weights[:, columns].T)
+            key = self.next_key()
+            return read_matrices(
+                [self._seen(source)], self._one_hot(columns), direct, self.shape[1], key, forward=False
+            )[0]
+        values = np.ascontiguousarray(self._seen(source)[:, columns].T)
         if not self.periphery.adc_levels:
             return values
         levels, noise = self.periphery.adc_levels, self.periphery.converter_noise
@@ -235,12 +260,12 @@ class TileGroup:
         total = np.zeros(6)
         for tile, significance in zip(self.tiles, self.significances, strict=True):
             total += astuple(tile.refresh(self._composite, significance))
+        self._changed = True
         return PulseActivity(*total.tolist())
 
     def accumulate(self, inputs: FloatArray, errors: FloatArray, rate: float) -> None:
         """Add -rate dᵀx to the digital matrix ``gradient``."""
-        buffer = self.digital_matrix("gradient")
-        buffer -= np.float32(rate) * (errors.T @ inputs)
+        subtract_outer_products(self.digital_matrix("gradient"), inputs, errors, rate)
 
     def write_buffer(self, target: int) -> PulseActivity:
         """Take whole multiples of the granularity out of ``gradient`` and pulse them onto a tile, row after row."""
@@ -263,6 +288,9 @@ class TileGroup:
         state |= {f"memory.{name}": array.copy() for name, array in self.memory.items()}
         for place, tile in enumerate(self.tiles):
             state |= {f"tile{place}.{name}": value for name, value in tile.state().items()}
+        if self.wired is not None:
+            state |= {f"wires.{name}": value for name, value in self.wired.state().items()}
+            state["wires.changed"] = np.array(self._changed)
         return state
 
     def restore(self, state: dict[str, npt.NDArray[np.generic]]) -> None:
@@ -275,51 +303,8 @@ class TileGroup:
         self.memory = {name.removeprefix("memory."): np.array(array) for name, array in kept.items()}
         for place, tile in enumerate(self.tiles):
             tile.restore({name: state[f"tile{place}.{name}"] for name in ("weights", "stored", "actions")})
-
-
-class DigitalMatrix:
-    """A weight in digital memory, exact: what `digital_sgd` trains."""
-
-    def __init__(self, shape: tuple[int, int]) -> None:
-        self.shape = shape
-        self._weights = np.zeros(shape, dtype=np.float32)
-
-    @property
-    def weights(self) -> FloatArray:
-        """float32 (outputs, inputs), a read-only view."""
-        view = self._weights.view()
-        view.flags.writeable = False
-        return view
-
-    def set_weights(self, weights: npt.ArrayLike) -> None:
-        """Store the weights.
-
-        Raises
-        ------
-        ValueError
-            For a wrong shape, NaN or infinity.
-        """
-        array = checked("weights", weights, self.shape[1])
-        if array.shape != self.shape:
-            raise ValueError(f"weights have shape {array.shape}; this matrix has {self.shape}")
-        self._weights[:] = array
-
-    def read(self, values: FloatArray, *, forward: bool) -> tuple[FloatArray, ReadActivity]:
-        """Return the exact product, forward W x, backward Wᵀ d."""
-        matrix = self._weights.T if forward else self._weights
-        return values @ matrix, ReadActivity(len(values), 0, 0)
-
-    def add_outer_products(self, inputs: FloatArray, errors: FloatArray, rate: float) -> None:
-        """Change the weight by -rate dᵀx."""
-        self._weights -= np.float32(rate) * (errors.T @ inputs)
-
-    def recombine(self) -> None:
-        """Do nothing: there is one matrix only."""
-
-    def state(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return the weights."""
-        return {"weights": self._weights.copy()}
-
-    def restore(self, state: dict[str, npt.NDArray[np.generic]]) -> None:
-        """Take over a state that `state` returned."""
-        self._weights[:] = state["weights"]
+        if self.wired is not None:
+            self.wired.restore(
+                {name.removeprefix("wires."): array for name, array in state.items() if "wires." in name}
+            )
+            self._changed = bool(state["wires.changed"])

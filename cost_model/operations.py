@@ -79,7 +79,7 @@ def counts(**named: float) -> FloatArray:
     return vector
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ReadActivity:
     """What the input lines did in a number of reads.
 
@@ -97,8 +97,12 @@ class ReadActivity:
     lines: float
     drive: float
 
+    def __add__(self, other: ReadActivity) -> ReadActivity:
+        """Return the activity of both."""
+        return ReadActivity(self.vectors + other.vectors, self.lines + other.lines, self.drive + other.drive)
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class PulseActivity:
     """What the pulse trains did in a number of rank-1 updates.
 
@@ -122,6 +126,17 @@ class PulseActivity:
     output_pulses: float
     coincidences: float
     cells_touched: float
+
+    def __add__(self, other: PulseActivity) -> PulseActivity:
+        """Return the activity of both."""
+        return PulseActivity(
+            self.vectors + other.vectors,
+            self.slots + other.slots,
+            self.input_pulses + other.input_pulses,
+            self.output_pulses + other.output_pulses,
+            self.coincidences + other.coincidences,
+            self.cells_touched + other.cells_touched,
+        )
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class Population:
     Parameters
     ----------
     parameters
-        float32 (rows, columns, n): step up, step down, upper bound, lower bound (`PARAMETER_NAMES`), then what the
+        float32 (n, rows, columns): step up, step down, upper bound, lower bound (`PARAMETER_NAMES`), then what the
         family adds (`PulsedDevice.extra_parameters`); weight units.
     reference
         float32 (rows, columns): what the reference device holds; None where there is none.
@@ -101,10 +101,13 @@ def populate(device: PulsedDevice, shape: tuple[int, int], *, seed: int, stream:
         step_up, step_down = np.where(stuck, 0.0, step_up), np.where(stuck, 0.0, step_down)
         if isinstance(device, LinearStep):
             extra = [np.where(stuck, 0.0, slope) for slope in extra]
-    parameters = np.stack([step_up, step_down, bound_max, bound_min, *extra], axis=-1).astype(np.float32)
-    parameters = np.ascontiguousarray(parameters)
-    reset = device.reset + device.reset_dtod * normal(shape)
+    parameters = np.stack([step_up, step_down, bound_max, bound_min, *extra]).astype(np.float32)
+    reset_spread = device.reset_dtod * normal(shape)
     reference = _references(device, parameters, normal)
+    # No memory where all devices are alike.
+    reset: npt.NDArray[np.floating] = np.broadcast_to(np.float32(device.reset), shape)
+    if device.reset_dtod:
+        reset = device.reset + reset_spread
     if device.subtract_symmetry_point and reference is not None:
         reset = reset + reference - device.reference_mean
     return Population(
@@ -112,7 +115,7 @@ def populate(device: PulsedDevice, shape: tuple[int, int], *, seed: int, stream:
         None if reference is None else reference.astype(np.float32),
         _decay_factors(device, shape, normal),
         _diffusion_rates(device, shape, normal),
-        reset.astype(np.float32),
+        reset.astype(np.float32, copy=False),
     )
 
 
@@ -141,7 +144,7 @@ def _references(device: PulsedDevice, parameters: Float32Array, normal: Normal) 
     """Return what the reference devices hold; None without any."""
     if not (device.reference_mean or device.reference_std or device.subtract_symmetry_point):
         return None
-    shape = parameters.shape[:2]
+    shape = parameters.shape[1:]
     reference: FloatArray = device.reference_mean + device.reference_std * normal(shape)
     if device.subtract_symmetry_point:
         points = np.empty(shape)

@@ -5,18 +5,14 @@ import math
 import numpy as np
 
 from cosim.kernels.magnitude import largest_magnitude
-from device_models.kernels.compile import array, normal, scalar
-
-# Adding and subtracting 1.5 x 2^52 leaves no fraction bits: the nearest integer, ties to even, for |x| < 2^51.
-ROUND_SHIFT = 1.5 * 2.0**52
+from cosim.kernels.rounding import nearest, nearest_small
+from device_models.kernels.compile import array, scalar
+from device_models.kernels.intrinsics import fused
+from device_models.kernels.random_numbers import BLOCK, fill_normals
 
 DURATION_STEPS = 65536.0
-
-
-@scalar
-def nearest(value):
-    """Return the nearest integer as a float, ties to even; several times faster than a call of rint."""
-    return (value + ROUND_SHIFT) - ROUND_SHIFT
+NUMBERS = 1024  # normal numbers drawn at a time
+ZERO, HALF = np.float32(0.0), np.float32(0.5)
 
 
 @array
@@ -92,10 +88,23 @@ def add_noise(values, rows, spreads, key, first):
         Address of the random numbers; `first` is the number of values before this call.
     """
     columns = values.shape[1]
+    numbers = np.empty(columns + 2 * BLOCK, dtype=np.float32)
     for place in range(rows.size):
+        offset = draw_numbers(key, first + rows[place] * columns, columns, numbers)
         for column in range(columns):
-            noise = spreads[place] * normal(key, first + rows[place] * columns + column)
+            noise = spreads[place] * np.float64(numbers[offset + column])
             values[place, column] = float(values[place, column]) + noise
+
+
+@scalar
+def draw_numbers(key, first, count, numbers):
+    """Draw normal numbers first, first + 1, … of a key into `numbers`; return where among others they stand there.
+
+    Numbers are drawn in whole blocks: `numbers` is longer than `count` by two blocks.
+    """
+    offset = first % BLOCK
+    fill_normals(key, first - offset, numbers[: (offset + count + BLOCK - 1) // BLOCK * BLOCK])
+    return offset
 
 
 @array
@@ -145,26 +154,27 @@ def convert_columns(voltages, levels, full_scale, noise, key, first, total, accu
     clipped
         bool (converted vectors,), set to True where a code is beyond the last one; given together with `rows`.
     """
-    columns = voltages.shape[1]
-    step = full_scale / levels
-    per_step = levels / full_scale
-    highest = float(levels)
-    for place in range(voltages.shape[0]):
-        vector = place if rows is None else rows[place]
-        beyond = 0
-        for column in range(columns):
-            code = float(voltages[place, column]) * per_step
-            if noise > 0.0:
-                code += noise * normal(key, first + vector * columns + column)
-            if clipped is not None:
-                beyond += abs(nearest(code)) > highest
-            code = min(max(nearest(code), -highest), highest)
-            if accumulate:
-                total[vector, column] = np.float64(total[vector, column]) + code * step
-            else:
-                total[vector, column] = code * step
+    count, columns = voltages.shape
+    # Vectors in order are neighbours in memory: they are done together, as many as fill the cache with numbers.
+    together = max(1, NUMBERS // max(columns, 1)) if rows is None else 1
+    numbers = np.zeros(together * columns + 2 * BLOCK, dtype=np.float32)
+    flat_voltages, flat_total = voltages.reshape(count * columns), total.reshape(total.size)
+    step, per_step = np.float32(full_scale / levels), np.float32(levels / full_scale)
+    highest, spread = np.float32(levels), np.float32(noise)
+    for begin in range(0, count, together):
+        size = (min(begin + together, count) - begin) * columns
+        target = (begin if rows is None else rows[begin]) * columns
+        offset = draw_numbers(key, first + target, size, numbers) if noise > 0.0 else 0
+        given, noises = flat_voltages[begin * columns :], numbers[offset:]
+        sums = flat_total[target : target + size]
+        for place in range(len(sums)):
+            code = nearest_small(min(max(fused(spread, noises[place], given[place] * per_step), -highest), highest))
+            sums[place] = code * step + (sums[place] if accumulate else ZERO)
         if clipped is not None:
-            clipped[place] |= beyond > 0
+            beyond = 0
+            for place in range(len(sums)):
+                beyond += abs(fused(spread, noises[place], given[place] * per_step)) >= highest + HALF
+            clipped[begin] |= beyond > 0
 
 
 @array

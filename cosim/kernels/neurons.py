@@ -1,4 +1,4 @@
-"""What neurons compute on errors: back through an activation, the gradient of the bias, the loss.
+"""What neurons compute on errors: back through an activation, the change of the bias, the loss.
 
 `back_through_…` take three float32 arrays of one size, of any shape: `errors` behind the activation, `values` that it
 gave, and `results`, contiguous, set to the errors in front of it.
@@ -46,12 +46,14 @@ def back_through_identity(errors, values, results):
 
 
 @array
-def sum_rows(values, total):
-    """Add up the rows of a matrix: float32 (n, columns) to `total`, float32 (columns,), set."""
-    total[:] = ZERO
+def subtract_sum_of_rows(values, rate, total):
+    """Subtract rate times the sum of the rows of a matrix, float32 (n, columns), from `total`, float32 (columns,)."""
+    rows = np.zeros(len(total), dtype=np.float32)
     for row in range(len(values)):
-        for column in range(len(total)):
-            total[column] += values[row, column]
+        for column in range(len(rows)):
+            rows[column] += values[row, column]
+    for column in range(len(rows)):
+        total[column] -= rate * rows[column]
 
 
 @array

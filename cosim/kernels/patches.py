@@ -8,6 +8,8 @@ import numpy as np
 
 from device_models.kernels.compile import array
 
+FIRST, SECOND, THIRD, FOURTH = np.int8(0), np.int8(1), np.int8(2), np.int8(3)
+
 
 @array
 def image_to_patches(images, edge, patches):
@@ -86,17 +88,16 @@ def max_pool(images, bias, pooled, choices):
                 best, choice = pooled[image, row, column], choices[image, row, column]
                 # One array is written per loop: with two, the compiler gives up on vector instructions.
                 for channel in range(channels):
-                    value = zero[channel]
-                    value = one[channel] if one[channel] > value else value
+                    value, taken = zero[channel], FIRST
+                    if one[channel] > value:
+                        value, taken = one[channel], SECOND
+                    if two[channel] > value:
+                        value, taken = two[channel], THIRD
+                    choice[channel] = FOURTH if three[channel] > value else taken
+                for channel in range(channels):
+                    value = one[channel] if one[channel] > zero[channel] else zero[channel]
                     value = two[channel] if two[channel] > value else value
-                    best[channel] = three[channel] if three[channel] > value else value
-                for channel in range(channels):
-                    value = best[channel]
-                    later = 2 if two[channel] == value else 3
-                    later = 1 if one[channel] == value else later
-                    choice[channel] = 0 if zero[channel] == value else later
-                for channel in range(channels):
-                    best[channel] += bias[channel]
+                    best[channel] = (three[channel] if three[channel] > value else value) + bias[channel]
 
 
 @array
@@ -113,6 +114,6 @@ def max_unpool(errors, choices, images):
             for column in range(width):
                 error, choice = errors[image, row, column], choices[image, row, column]
                 for corner in range(4):
-                    target = images[image, 2 * row + corner // 2, 2 * column + corner % 2]
+                    target, chosen = images[image, 2 * row + corner // 2, 2 * column + corner % 2], np.int8(corner)
                     for channel in range(channels):
-                        target[channel] = error[channel] if choice[channel] == corner else nothing
+                        target[channel] = error[channel] if choice[channel] == chosen else nothing

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from device_models.kernels.compile import array, normal, scalar
+from device_models.kernels.compile import array, scalar
 from device_models.kernels.constant_step import constant_step_change
 from device_models.kernels.exponential_response import exponential_response_change
 from device_models.kernels.exponential_step import exponential_step_change
@@ -33,7 +33,7 @@ BISECTIONS = 40
 
 @scalar
 def mean_change(family, weight, up, step_up, step_down, bound_max, bound_min, extra_up, extra_down, curve):
-    """Return the mean change of one pulse on a device of a family with a formula; arguments as in `pulse_times`."""
+    """Return the mean change of one pulse on a device of a family with a formula; arguments as in `pulse`."""
     if family == 0:
         return constant_step_change(up, step_up, step_down)
     if family == 1:
@@ -50,20 +50,20 @@ def mean_change(family, weight, up, step_up, step_down, bound_max, bound_min, ex
 
 
 @scalar
-def pulse_times(
+def pulse(
     family, weight, up, step_up, step_down, bound_max, bound_min, extra_up, extra_down,
-    curve, noise, cycle_noise, key, count,
+    curve, noise, cycle_noise, number,
 ):  # fmt: skip
-    """Return the weight after `count` pulses of one direction, each at the weight that the last one left.
+    """Return the weight after one pulse.
 
     Parameters
     ----------
     family
         Code of a response family with a formula, see `FAMILY_CODES`.
     weight
-        Weight before the pulses, within the bounds of the device.
+        Weight before the pulse, within the bounds of the device.
     up
-        Direction of the pulses.
+        Direction of the pulse.
     step_up, step_down, bound_max, bound_min, extra_up, extra_down
         The device, see `device_models.population`; 0 for what the family does not have.
     curve
@@ -71,23 +71,18 @@ def pulse_times(
     noise
         Tuple: kind of noise (multiplicative 0, additive 1, complex 2), its additive part, its slope.
     cycle_noise
-        Relative cycle-to-cycle spread; normal number n of the key is the noise of pulse n.
-    key
-        Address of the random numbers.
-    count
-        Number of pulses, >= 0.
+        Relative cycle-to-cycle spread.
+    number
+        A standard normal number, for this pulse alone.
     """
-    for number in range(count):
-        change = mean_change(family, weight, up, step_up, step_down, bound_max, bound_min, extra_up, extra_down, curve)
-        if cycle_noise > 0.0:
-            spread = abs(change)
-            if noise[0] == 1.0:
-                spread = step_up if up else step_down
-            elif noise[0] == 2.0:
-                spread += noise[1] + noise[2] * abs(weight)
-            change += cycle_noise * spread * normal(key, number)
-        weight = min(max(weight + change, bound_min), bound_max)
-    return weight
+    change = mean_change(family, weight, up, step_up, step_down, bound_max, bound_min, extra_up, extra_down, curve)
+    spread = abs(change)
+    if noise[0] == 1.0:
+        spread = step_up if up else step_down
+    elif noise[0] == 2.0:
+        spread += noise[1] + noise[2] * abs(weight)
+    change += cycle_noise * spread * number
+    return min(max(weight + change, bound_min), bound_max)
 
 
 @scalar
@@ -99,19 +94,16 @@ def tabulated_change(family, weight, up, step_up, step_down, bound_max, bound_mi
 
 
 @scalar
-def tabulated_pulse_times(
-    family, weight, up, step_up, step_down, bound_max, bound_min, tables, cycle_noise, key, count
-):
-    """Do what `pulse_times` does for a tabulated family; `tables` are float64 (lists, nodes)."""
-    for number in range(count):
-        change = tabulated_change(family, weight, up, step_up, step_down, bound_max, bound_min, tables)
-        if cycle_noise > 0.0:
-            spread = abs(change)
-            if family > FIRST_TABULATED:
-                spread = measured_table_spread(weight, up, step_up, step_down, bound_max, bound_min, tables)
-            change += cycle_noise * spread * normal(key, number)
-        weight = min(max(weight + change, bound_min), bound_max)
-    return weight
+def tabulated_pulse(
+    family, weight, up, step_up, step_down, bound_max, bound_min, tables, cycle_noise, number
+):  # fmt: skip
+    """Do what `pulse` does for a tabulated family; `tables` are float64 (lists, nodes)."""
+    change = tabulated_change(family, weight, up, step_up, step_down, bound_max, bound_min, tables)
+    spread = abs(change)
+    if family > FIRST_TABULATED:
+        spread = measured_table_spread(weight, up, step_up, step_down, bound_max, bound_min, tables)
+    change += cycle_noise * spread * number
+    return min(max(weight + change, bound_min), bound_max)
 
 
 @array
@@ -121,9 +113,9 @@ def symmetric_points(family, parameters, curve, tables, points):
     Parameters
     ----------
     family, curve, tables
-        The devices, see `pulse_times`.
+        The devices, see `pulse`.
     parameters
-        float32 (rows, columns, 4 or 6), see `device_models.population`.
+        float32 (4 or 6, rows, columns), see `device_models.population`.
     points
         float64 (rows, columns), set; the bound on the side of the stronger direction where there is no such weight.
     """
@@ -131,7 +123,7 @@ def symmetric_points(family, parameters, curve, tables, points):
     device = np.zeros(6)
     for row in range(rows):
         for column in range(columns):
-            device[: parameters.shape[2]] = parameters[row, column]
+            device[: parameters.shape[0]] = parameters[:, row, column]
             left, right = device[3], device[2]
             for _ in range(BISECTIONS):
                 middle = 0.5 * (left + right)

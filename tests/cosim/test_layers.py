@@ -1,12 +1,15 @@
 """A network at work: activations, convolution with pooling, gradients against finite differences, loss, states."""
 
+import weakref
+
 import numpy as np
 import pytest
 from scipy import special
 
+from cosim.digital_matrix import DigitalMatrix
 from cosim.layers import ACTIVATIONS, Layer, Network, cross_entropy
 from cosim.network import LayerSpec, convolution, dense, initial_weights, lenet5, mlp
-from cosim.tile_group import DigitalMatrix, TileGroup
+from cosim.tile_group import TileGroup
 from device_models import load_device
 from tests.oracles import convolution as oracle
 
@@ -126,14 +129,14 @@ def test_errors_go_back_to_the_pixels_they_came_from():
 
 
 @pytest.mark.parametrize("pool", [True, False])
-def test_the_gradient_of_the_bias_is_the_sum_of_the_errors(pool):
+def test_the_bias_changes_by_the_sum_of_the_errors(pool):
     spec = convolution("one", (7, 6, 2), 3, 2, "tanh", pool=pool)
     network = digital([spec])
-    error = draws(16, *forward(network, draws(17, 4, 84)).shape)
-    errors = network.layers[0].errors_from(error)
-    gradient = network.layers[0].bias_gradient()
-    np.testing.assert_allclose(gradient, errors.astype(float).sum(axis=0), atol=1e-5)
-    assert (gradient.shape, gradient.dtype) == ((3,), np.float32)
+    layer = network.layers[0]
+    layer.bias[:] = [0.5, -0.25, 1]
+    errors = layer.errors_from(draws(16, *forward(network, draws(17, 4, 84)).shape))
+    layer.change_bias(0.1)
+    np.testing.assert_allclose(layer.bias, [0.5, -0.25, 1] - 0.1 * errors.astype(float).sum(axis=0), atol=1e-5)
 
 
 def test_a_step_leaves_what_it_is_given_and_what_it_gave_before():
@@ -149,6 +152,20 @@ def test_a_step_leaves_what_it_is_given_and_what_it_gave_before():
     backward(network, 3 * error)
     for part, before in zip([images, error, *arrays], [*given, *kept], strict=True):
         np.testing.assert_array_equal(part, before)
+
+
+def test_the_vectors_of_a_mini_batch_make_room_for_those_of_the_next():
+    specs, pixels = NETWORKS["like lenet5"]
+    network, held = digital(specs), []
+    backward(network, draws(19, *forward(network, draws(18, 3, pixels)).shape))
+    errors = [weakref.ref(layer.errors) for layer in network.layers]
+
+    def read(layer, values):
+        held.append(errors[len(held)]())
+        return layer.matrix.read(values, forward=True)[0]
+
+    network.forward(draws(20, 3, pixels), read)
+    assert held == [None] * len(specs)
 
 
 # Gradients

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cosim.algorithms.tiki_taka_v2 import BufferedTransfer
+from cosim.digital_matrix import DigitalMatrix
 from cosim.periphery import Periphery
 from cosim.plan import Transfer
 from cosim.tile import PulsedUpdate, Tile
-from cosim.tile_group import STREAMS_PER_GROUP, DigitalMatrix, TileGroup
+from cosim.tile_group import STREAMS_PER_GROUP, TileGroup
 from device_models import load_device
 from device_models.families import ConstantStep, LinearStep, SoftBounds
 from tests.oracles import conversion, transfer_rules

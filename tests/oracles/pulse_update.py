@@ -111,3 +111,16 @@ def apply_counts(weights: np.ndarray, counts: np.ndarray, family: str, parameter
                     parameters["bound_min"][row, column],
                 )
     return result
+
+
+def shrinkage(pulses: int, slope: float, noise: float) -> tuple[float, float, float]:
+    """Return mean, spread and skew of the factor by which noisy pulses shrink the distance to a soft bound.
+
+    It is a product of independent factors 1 - slope (1 + noise n) with normal n, without clipping.
+    """
+    kept, variance = 1 - slope, (slope * noise) ** 2
+    first = kept**pulses
+    second = (kept**2 + variance) ** pulses
+    third = (kept**3 + 3 * kept * variance) ** pulses
+    spread = math.sqrt(second - first**2)
+    return first, spread, (third - 3 * first * second + 2 * first**3) / spread**3

@@ -8,10 +8,10 @@ from itertools import product
 
 import numpy as np
 
-from cosim.kernels import convert, neurons, patches, update
-from cosim.kernels.update import DETERMINISTIC, MEAN_COUNT, STOCHASTIC
+from cosim.kernels import ageing, convert, digital, neurons, patches, products
+from cosim.kernels.trains import DETERMINISTIC, MEAN_COUNT, STOCHASTIC
 from device_models import FAMILIES, PulsedDevice
-from device_models.kernels import compile as random_numbers
+from device_models.kernels import random_numbers
 from device_models.population import populate
 from tests.cosim.kernels.rank_one import Devices
 
@@ -34,13 +34,19 @@ def random_results() -> dict[str, np.ndarray]:
     keys = [int(random_numbers.make_key(seed, stream, step)) for seed, stream, step in addresses]
     uniforms = [float(random_numbers.uniform(np.uint64(key), count)) for key in keys for count in range(20)]
     normals = [float(random_numbers.normal(np.uint64(key), count)) for key in keys for count in range(20)]
-    threshold = random_numbers.bernoulli_threshold(0.3)
-    events = [bool(random_numbers.bernoulli(np.uint64(key), count, threshold)) for key in keys for count in range(20)]
+    halves = [(random_numbers.low_half(np.uint64(key)), random_numbers.high_half(np.uint64(key))) for key in keys]
+    words = [int(random_numbers.word(*half, count)) for half in halves for count in range(20)]
+    limit = random_numbers.threshold(0.3)
+    events = [bool(random_numbers.fires(*half, count, limit)) for half in halves for count in range(20)]
+    bulk = np.empty(77, dtype=np.float32)
+    random_numbers.fill_normals(np.uint64(keys[-1]), 64, bulk)
     return {
         "keys": np.array(keys, dtype=np.uint64),
         "mix": np.array([int(random_numbers.mix(np.uint64(value))) for value in (0, 1, 2**63, 2**64 - 1)], np.uint64),
         "uniforms": np.array(uniforms),
         "normals": np.array(normals),
+        "words": np.array(words, dtype=np.uint32),
+        "bulk of normals": bulk,
         "events": np.array(events),
     }
 
@@ -50,7 +56,10 @@ def update_results() -> dict[str, np.ndarray]:
     every = (True, True), (True, False), (False, False)
     cases = [
         *((family, {"dw_min_std": noise}, 31, every[0], {}) for family, noise in product(FAMILIES, (0.0, 0.3))),
-        *(("soft_bounds", {}, longest, given, {}) for longest, given in product((1, 5, 63, 64, 65, 200), every)),
+        *(
+            ("soft_bounds", {}, longest, given, {})
+            for longest, given in product((1, 5, 30, 31, 32, 62, 63, 200), every)
+        ),
         ("exponential_step", {"dw_min_std": 0.3, "dw_min_std_add": 0.1, "dw_min_std_slope": 0.2}, 31, every[0], {}),
         ("soft_bounds", {"write_noise_std": 2.0}, 31, every[0], {}),
         ("soft_bounds", {"reference_mean": 0.1}, 31, every[0], {}),
@@ -80,6 +89,45 @@ def update_results() -> dict[str, np.ndarray]:
     return results
 
 
+def row_results() -> dict[str, np.ndarray]:
+    """Return updates in which many or few columns fire, of devices with a nearly linear response."""
+    results = {}
+    flat = {"dw_min": 0.004, "w_max_dtod": 0.1, "w_min_dtod": 0.1}
+    cases = [
+        *product(
+            ("constant_step", "soft_bounds"), ({}, {"dw_min_std": 0.3}, {"dw_min_std": 0.6}), (1.0, 0.3, 0.02), (31,)
+        ),
+        *product(
+            ("constant_step", "soft_bounds"), ({"reference_mean": 0.1}, {"dw_min_std": 0.5}), (1.0,), (31, 32, 80)
+        ),
+        ("generic_linear", {"mult_noise": True, "dw_min_std": 0.3, "c_lin": 0.2}, 1.0, 31),
+        # Some devices are steep; so many that the row is listed; most.
+        *(("soft_bounds", {"dw_min_std": 0.3, "w_max_dtod": spread}, 1.0, 31) for spread in (0.4, 1.0)),
+        ("soft_bounds", {"dw_min_std": 0.3, "dw_min": 0.02}, 1.0, 31),
+        ("soft_bounds", {"dw_min_std": 0.3, "corrupt_devices_prob": 0.1, "corrupt_devices_range": 0.2}, 1.0, 31),
+        # More vectors than are drawn at a time, almost all of them idle.
+        ("soft_bounds", {"dw_min_std": 0.3}, 1.0, 1024),
+    ]
+    for number, (family, parameters, share, longest) in enumerate(cases):
+        draw = generator(number)
+        array = Devices(device_of(family, **flat | parameters), (3, 37), reference="reference_mean" in parameters)
+        array.stored[:] = draw.uniform(-0.1, 0.1, array.stored.shape)
+        array.composite[:] = draw.uniform(-0.3, 0.3, array.shape)
+        vectors, busy = (6, range(6)) if longest < 1024 else (1000, (0, 500, 771, 772, 999))
+        inputs, errors = np.zeros((vectors, 37), np.float32), np.zeros((vectors, 3), np.float32)
+        for vector in busy:
+            inputs[vector] = draw.normal(size=37) * (draw.random(37) < share)
+            inputs[vector, 0] = 1.0
+            errors[vector] = draw.normal(size=3)
+        activity = array.update(
+            inputs, errors, 0.03, longest=longest, managements=(True, longest != 80), key=number, significance=0.7
+        )
+        name = f"update of rows {number} {family} {parameters} {share} {longest}"
+        results |= {f"{name} weights": array.weights, f"{name} stored": array.stored}
+        results |= {f"{name} composite": array.composite, f"{name} activity": np.array(list(activity.values()))}
+    return results
+
+
 def ageing_results() -> dict[str, np.ndarray]:
     draw, results = generator(12), {}
     stored = draw.uniform(-0.4, 0.4, (2, 4, 5)).astype(np.float32)
@@ -87,10 +135,10 @@ def ageing_results() -> dict[str, np.ndarray]:
     decay, diffusion, reset = draw.uniform(0, 0.3, (3, 4, 5)).astype(np.float32)
     diffusion[1] = 0
     for side in (0, 1):
-        update.age_devices(stored, side, parameters, 1 - decay, diffusion, reset, np.uint64(31 + side))
+        ageing.age_devices(stored, side, parameters, 1 - decay, diffusion, reset, np.uint64(31 + side))
     for sides, noise in product((1, 2), (0.0, 0.2)):
         weights = np.zeros((4, 5), dtype=np.float32)
-        update.expose(weights, stored[:sides], noise, np.uint64(8))
+        ageing.expose(weights, stored[:sides], noise, np.uint64(8))
         results[f"exposed {sides} {noise}"] = weights
     return results | {"aged": stored}
 
@@ -99,7 +147,7 @@ def digital_results() -> dict[str, np.ndarray]:
     whole = generator(4).normal(size=(5, 7)).astype(np.float32)
     whole[2] = 0
     multiples = np.empty_like(whole)
-    busy = update.take_multiples(whole, 0.3, multiples)
+    busy = digital.take_multiples(whole, 0.3, multiples)
     return {"multiples rest": whole, "multiples": multiples, "multiples busy": np.array(busy)}
 
 
@@ -173,22 +221,34 @@ def neuron_results() -> dict[str, np.ndarray]:
         before = np.empty_like(errors)
         getattr(neurons, f"back_through_{name}")(errors, values, before)
         results[f"back through {name}"] = before
-    total = np.empty(7, dtype=np.float32)
-    neurons.sum_rows(errors, total)
+    total = draw.normal(size=7).astype(np.float32)
+    neurons.subtract_sum_of_rows(errors, np.float32(0.3), total)
     gradient = np.empty_like(values)
     loss = neurons.softmax_cross_entropy(np.float32(30) * values, np.arange(9) % 7, gradient)
-    return results | {"sum of rows": total, "loss": np.array(float(loss)), "gradient": gradient}
+    return results | {"bias": total, "loss": np.array(float(loss)), "gradient": gradient}
+
+
+def product_results() -> dict[str, np.ndarray]:
+    draw, results = generator(9), {}
+    for share in (0.2, 1.0):
+        matrix, inputs = draw.normal(size=(3, 11)).astype(np.float32), draw.normal(size=(40, 11)).astype(np.float32)
+        errors = np.where(draw.random((40, 3)) < share, draw.normal(size=(40, 3)), 0).astype(np.float32)
+        products.subtract_outer_products(matrix, inputs, errors, np.float32(0.3))
+        results[f"outer products {share}"] = matrix
+    return results
 
 
 def all_results() -> dict[str, np.ndarray]:
     parts = (
         random_results,
         update_results,
+        row_results,
         ageing_results,
         digital_results,
         converter_results,
         image_results,
         neuron_results,
+        product_results,
     )
     return {name: np.asarray(value) for part in parts for name, value in part().items()}
 

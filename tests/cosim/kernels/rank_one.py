@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from cosim.kernels.update import ACTIVITY, STOCHASTIC, pulsed_update
+from cosim.kernels.trains import STOCHASTIC
+from cosim.kernels.update import ACTIVITY, pulsed_update
 from device_models import PulsedDevice
 from device_models.kernels.pulse import FAMILY_CODES
+from device_models.parameters import COMPLEX, MULTIPLICATIVE
 from device_models.population import populate
 
 
@@ -15,11 +17,25 @@ def float32(values) -> np.ndarray:
 class Devices:
     """Devices with what they hold and what is read, all zero at first.
 
-    `reference` adds a second array, never pulsed, that is subtracted.
+    `reference` adds a second array, never pulsed, that is subtracted. With `one_by_one` the noise of a family whose
+    noise is in proportion to the step is given as complex noise without its other two parts: the same physics, for
+    which the kernel has no shorter way than the pulses of `device_models.kernels.pulse`, one by one.
     """
 
-    def __init__(self, device: PulsedDevice, shape: tuple[int, int], *, seed: int = 2, reference: bool = False) -> None:
+    def __init__(
+        self,
+        device: PulsedDevice,
+        shape: tuple[int, int],
+        *,
+        seed: int = 2,
+        reference: bool = False,
+        one_by_one: bool = False,
+    ) -> None:
         self.device, self.shape = device, shape
+        self.noise = device.noise()
+        if one_by_one:
+            assert self.noise == (MULTIPLICATIVE, 0.0, 0.0)
+            self.noise = (COMPLEX, 0.0, 0.0)
         sides = (0, 1) if device.one_sided else (0,)
         populations = [populate(device, shape, seed=seed, stream=0, side=side) for side in sides]
         self.parameters = np.stack([population.parameters for population in populations])
@@ -31,7 +47,7 @@ class Devices:
 
     def named(self, side: int = 0) -> dict[str, np.ndarray]:
         names = ("step_up", "step_down", "bound_max", "bound_min")
-        return {name: self.parameters[side, ..., place].astype(float) for place, name in enumerate(names)}
+        return {name: self.parameters[side, place].astype(float) for place, name in enumerate(names)}
 
     def update(
         self,
@@ -56,7 +72,7 @@ class Devices:
             self.parameters,
             self.device.one_sided,
             self.device.curve(),
-            self.device.noise(),
+            self.noise,
             self.device.tables(),
             self.device.dw_min_std,
             self.write_noise,
@@ -64,12 +80,7 @@ class Devices:
             float32(errors),
             rate,
             self.device.granularity,
-            longest,
-            *managements,
-            pulse_type,
-            error_share,
-            resolution,
-            stochastic_rounding,
+            (longest, *managements, pulse_type, float(error_share), float(resolution), stochastic_rounding),
             np.uint64(key),
             self.composite,
             significance,

@@ -13,14 +13,15 @@ from tests.cosim.kernels.kernel_cases import all_results
 ROOT = Path(__file__).resolve().parents[3]
 HINT = "compiled code from before a change looks the same; remove __pycache__ beside the kernels"
 GROUPS = {
-    "random numbers": ("keys", "mix", "uniforms", "normals", "events"),
+    "random numbers": ("keys", "mix", "uniforms", "words", "normals", "bulk of normals", "events"),
     "rank-1 update": ("update",),
     "ageing and write noise": ("aged", "exposed"),
     "mixed-precision write": ("multiples",),
     "input conversion": ("driven", "scales", "lines", "noisy"),
     "output conversion": ("converted", "scaled", "finite"),
     "convolution and pooling": ("patches", "image", "pooled", "choices", "unpooled"),
-    "neurons": ("back through", "sum of rows", "loss", "gradient"),
+    "neurons": ("back through", "bias", "loss", "gradient"),
+    "outer products": ("outer products",),
 }
 
 

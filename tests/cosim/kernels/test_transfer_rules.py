@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cosim.kernels.update import take_multiples
+from cosim.kernels.digital import take_multiples
 from tests.oracles import transfer_rules as oracle
 
 

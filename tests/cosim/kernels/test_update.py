@@ -9,20 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from cosim.kernels.update import (
-    ACTIVITY,
-    DETERMINISTIC,
-    MEAN_COUNT,
-    SLOTS_MAX,
-    STOCHASTIC,
-    age_devices,
-    count_bits,
-    expose,
-    train_settings,
-)
+from cosim.kernels.ageing import age_devices, expose
+from cosim.kernels.trains import DETERMINISTIC, MEAN_COUNT, STOCHASTIC, train_settings
+from cosim.kernels.update import ACTIVITY
+from cosim.tile import SLOTS_MAX
 from device_models import FAMILIES
 from device_models.families import ConstantStep, GenericLinear, LinearStep, SoftBounds
-from device_models.kernels.compile import make_key
+from device_models.kernels.random_numbers import make_key
 from device_models.population import populate
 from tests.cosim.kernels.kernel_cases import device_of
 from tests.cosim.kernels.rank_one import Devices, float32
@@ -35,13 +28,14 @@ BALANCED = (True, False)
 COUNTED = {"mean count": MEAN_COUNT, "deterministic": DETERMINISTIC}
 
 
-def equal_devices(shape: tuple[int, int], dw_min: float, bound: float = 100.0, noise: float = 0.0) -> Devices:
-    return Devices(ConstantStep(dw_min=dw_min, w_max=bound, w_min=-bound, dw_min_std=noise), shape)
+def equal_devices(shape: tuple[int, int], dw_min: float, noise: float = 0.0, one_by_one: bool = False) -> Devices:
+    device = ConstantStep(dw_min=dw_min, w_max=100.0, w_min=-100.0, dw_min_std=noise)
+    return Devices(device, shape, one_by_one=one_by_one)
 
 
-def repeated_changes(x, d, rate, dw_min, repeats, *, noise=0.0, **options) -> np.ndarray:
+def repeated_changes(x, d, rate, dw_min, repeats, *, noise=0.0, one_by_one=False, **options) -> np.ndarray:
     """Return the weight changes of many independent updates from zero, (repeats, outputs, inputs)."""
-    array = equal_devices((len(d), len(x)), dw_min, noise=noise)
+    array = equal_devices((len(d), len(x)), dw_min, noise, one_by_one)
     inputs, errors = float32(x), float32(d)
     changes = np.zeros((repeats, *array.shape))
     for repeat in range(repeats):
@@ -54,12 +48,7 @@ def repeated_changes(x, d, rate, dw_min, repeats, *, noise=0.0, **options) -> np
 # Trains
 
 
-@pytest.mark.parametrize("train", [0, 1, 2**63, 2**64 - 1, 0b1011])
-def test_pulses_of_a_word_are_its_bits(train):
-    assert count_bits(np.uint64(train)) == train.bit_count()
-
-
-@pytest.mark.parametrize("slots", [1, 31, 63, 64, 65, 128, 1000, SLOTS_MAX])
+@pytest.mark.parametrize("slots", [1, 30, 31, 32, 62, 63, 64, 93, 1000, SLOTS_MAX])
 def test_a_certain_line_fires_in_every_slot(slots):
     array = equal_devices((1, 1), 2.0**-6)
     activity = array.update([[1.0]], [[-1.0]], slots * 2.0**-6, longest=slots)
@@ -118,7 +107,9 @@ def test_mean_and_variance_of_lemma_1(rate, dw_min, longest, managements):
     assert np.all(chance <= 1 + 1e-6)
     variance = np.abs(expected) * dw_min * (1 - chance).clip(0)
     # 4.5 sigma, 6 elements and 15 cases: chance of a failure 1e-3 in all. The fourth moment is that of a binomial.
-    assert np.all(np.abs(changes.mean(axis=0) - expected) <= 4.5 * np.sqrt(variance / repeats) + 1e-8)
+    # Trains of more than a word are done pulse by pulse in float32: half a unit in the last place of 0.12 each.
+    rounding = 1e-8 if slots <= 31 else slots * 2.0**-28
+    assert np.all(np.abs(changes.mean(axis=0) - expected) <= 4.5 * np.sqrt(variance / repeats) + rounding)
     fourth = variance * dw_min**2 * (1 + (3 * slots - 6) * chance * (1 - chance).clip(0))
     spread = np.sqrt((fourth - variance**2).clip(0) / repeats)
     assert np.all(np.abs(changes.var(axis=0) - variance) <= 4.5 * spread + 1e-4 * dw_min**2)
@@ -127,9 +118,10 @@ def test_mean_and_variance_of_lemma_1(rate, dw_min, longest, managements):
 @pytest.mark.parametrize(
     ("managements", "error_share"), [*((one, 1.0) for one in MANAGEMENTS), ((True, True), 0.4), ((True, False), 0.4)]
 )
-def test_counts_are_distributed_as_in_a_separate_simulation(managements, error_share):
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_counts_are_distributed_as_in_a_separate_simulation(managements, error_share, one_by_one):
     x, d, rate, dw_min, repeats = np.array([1.0, -0.75, 0.2]), np.array([0.2, -0.1]), 0.1, 0.002, 4000
-    options = {"managements": managements, "error_share": error_share}
+    options = {"managements": managements, "error_share": error_share, "one_by_one": one_by_one}
     ours = np.rint(repeated_changes(x, d, rate, dw_min, repeats, **options) / dw_min)
     generator = np.random.Generator(np.random.PCG64(3))
     theirs = oracle.update_counts(x, d, rate, dw_min, 31, *managements, repeats, generator, error_share)
@@ -175,18 +167,19 @@ CASES = {
 }
 
 
-def reference_changes(reference, case, repeats, managements, pulse_type) -> np.ndarray:
+def reference_changes(reference, case, repeats, managements, pulse_type, one_by_one=False) -> np.ndarray:
     return repeated_changes(
         reference["x"], reference["d"], case["lr"], reference["dw_min"], repeats, noise=case["dw_min_std"],
-        longest=case["update"]["desired_bl"], managements=managements, pulse_type=pulse_type,
+        longest=case["update"]["desired_bl"], managements=managements, pulse_type=pulse_type, one_by_one=one_by_one,
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("one_by_one", [False, True])
 @pytest.mark.parametrize("name", CASES)
-def test_updates_of_the_reference_simulator(name):
+def test_updates_of_the_reference_simulator(name, one_by_one):
     reference = section("stochastic_compressed_update")
     case, dw_min, repeats = reference["cases"][name], reference["dw_min"], 6000
-    changes = reference_changes(reference, case, repeats, *CASES[name])
+    changes = reference_changes(reference, case, repeats, *CASES[name], one_by_one)
     share = 1 / repeats + 1 / case["n_trials"]
     mean, std = changes.mean(axis=0), changes.std(axis=0)
     their_mean, their_std = np.array(case["mean_dw"]), np.array(case["std_dw"])
@@ -339,7 +332,7 @@ def test_weights_stay_in_bounds_for_any_input(
 ):
     vectors = min(len(inputs), len(errors))
     array = Devices(device_of(family, dw_min=dw_min, dw_min_std=noise, w_max_dtod=0.5), (3, 3), seed=seed)
-    low, high = array.parameters[0, ..., 3], array.parameters[0, ..., 2]
+    low, high = array.parameters[0, 3], array.parameters[0, 2]
     array.weights[:] = np.clip(np.float32(0.3) * np.eye(3, dtype=np.float32), low, high)
     array.composite[:] = array.weights
     activity = array.update(
@@ -497,12 +490,13 @@ def test_samples_act_one_after_the_other():
     assert results == pytest.approx([0.5 - 0.5 * 1.5, -0.5 + 0.5 * 1.5])
 
 
-def test_vectors_of_a_batch_have_trains_and_noise_of_their_own():
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_vectors_of_a_batch_have_trains_and_noise_of_their_own(one_by_one):
     # Variances of independent vectors add up: 20 equal ones have 20 times the variance of Lemma 1, plus the noise.
     vectors, rate, dw_min, repeats = 20, 0.1, 0.01, 1500
     inputs, errors = np.tile(np.float32([1.0, 0.5]), (vectors, 1)), np.tile(np.float32([0.5]), (vectors, 1))
     for noise in (0.0, 0.5):
-        array, sums = equal_devices((1, 2), dw_min, noise=noise), np.zeros((repeats, 2))
+        array, sums = equal_devices((1, 2), dw_min, noise, one_by_one), np.zeros((repeats, 2))
         for repeat in range(repeats):
             array.weights[:] = 0
             array.update(inputs, errors, rate, managements=BALANCED, key=repeat)
@@ -513,9 +507,10 @@ def test_vectors_of_a_batch_have_trains_and_noise_of_their_own():
         np.testing.assert_allclose(sums.var(axis=0), variance, rtol=4.5 * math.sqrt(2 / repeats))
 
 
-def test_cycle_noise_of_each_pulse_is_independent():
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_cycle_noise_of_each_pulse_is_independent(one_by_one):
     # Four certain pulses of 0.01 (1 + 0.3 n): variance 4 x 0.003^2 on every device, no correlation between devices.
-    draws = repeated_changes([1.0, -1.0], [1.0, 1.0], 0.04, 0.01, 4000, noise=0.3)
+    draws = repeated_changes([1.0, -1.0], [1.0, 1.0], 0.04, 0.01, 4000, noise=0.3, one_by_one=one_by_one)
     flat = draws.reshape(4000, 4)
     np.testing.assert_allclose(np.abs(flat.mean(axis=0)), 0.04, atol=4 * 0.006 / math.sqrt(4000))
     np.testing.assert_allclose(flat.std(axis=0), 0.006, rtol=4 / math.sqrt(8000))
@@ -580,11 +575,13 @@ def test_write_noise_is_drawn_where_pulses_fall_and_nowhere_else():
 
 def test_write_noise_does_not_disturb_what_is_stored():
     stored = []
-    for noise in (0.0, 5.0):
+    for noise in (0.0, 0.1, 5.0):
         array = Devices(SoftBounds(dw_min=0.05, dw_min_std=0.3, write_noise_std=noise), (3, 4))
         array.update(np.ones((9, 4)), np.linspace(-1, 1, 27).reshape(9, 3), 0.2)
         stored.append(array.stored[0].copy())
-    np.testing.assert_array_equal(*stored)
+    np.testing.assert_array_equal(stored[1], stored[2])
+    # Without write noise such steep devices are pulsed in single precision.
+    np.testing.assert_allclose(stored[0], stored[1], atol=1e-6)
 
 
 def test_the_composite_moves_by_significance_times_what_is_read():

@@ -4,16 +4,16 @@ import numpy as np
 from numba import njit
 
 from device_models import PulsedDevice
-from device_models.kernels.compile import subkey
 from device_models.kernels.pulse import (
     FAMILY_CODES,
     FIRST_TABULATED,
     mean_change,
-    pulse_times,
+    pulse,
     symmetric_points,
     tabulated_change,
-    tabulated_pulse_times,
+    tabulated_pulse,
 )
+from device_models.kernels.random_numbers import normal, subkey
 from device_models.population import Population, populate
 
 
@@ -23,15 +23,13 @@ def _pulse_all(family, weights, ups, devices, curve, noise, tables, cycle_noise,
         own = subkey(key, column)
         up_step, down_step, high, low, extra_up, extra_down = devices[column]
         for number in range(len(ups)):
-            weight, up, one = weights[column], ups[number, column], subkey(own, number)
+            weight, up, one = weights[column], ups[number, column], np.float64(normal(own, number))
             if family >= FIRST_TABULATED:
-                weight = tabulated_pulse_times(
-                    family, weight, up, up_step, down_step, high, low, tables, cycle_noise, one, 1
-                )
+                weight = tabulated_pulse(family, weight, up, up_step, down_step, high, low, tables, cycle_noise, one)
             else:
-                weight = pulse_times(
+                weight = pulse(
                     family, weight, up, up_step, down_step, high, low, extra_up, extra_down,
-                    curve, noise, cycle_noise, one, 1,
+                    curve, noise, cycle_noise, one,
                 )  # fmt: skip
             weights[column] = seen[number, column] = weight
 
@@ -43,8 +41,8 @@ def row(device: PulsedDevice, count: int = 1, *, seed: int = 1) -> Population:
 
 def numbers(people: Population) -> np.ndarray:
     """Return six numbers for each device of a row, (devices, 6); 0 for what its family does not have."""
-    parameters = people.parameters[0].astype(np.float64)
-    return np.pad(parameters, ((0, 0), (0, 6 - parameters.shape[1])))
+    parameters = people.parameters[:, 0].T.astype(np.float64)
+    return np.ascontiguousarray(np.pad(parameters, ((0, 0), (0, 6 - parameters.shape[1]))))
 
 
 def trained(device: PulsedDevice, people: Population, start, ups, *, key: int = 1) -> np.ndarray:
@@ -55,7 +53,7 @@ def trained(device: PulsedDevice, people: Population, start, ups, *, key: int = 
     """
     ups = np.asarray(ups, dtype=np.bool_)
     reference = 0.0 if people.reference is None else people.reference[0].astype(np.float64)
-    parameters = people.parameters[0].astype(np.float64)
+    parameters = people.parameters[:, 0].T.astype(np.float64)
     weights = np.clip(np.asarray(start, dtype=np.float64) + reference, parameters[:, 3], parameters[:, 2])
     ups = np.ascontiguousarray(np.broadcast_to(ups.reshape(len(ups), -1), (len(ups), weights.size)))
     seen = np.empty(ups.shape)
@@ -64,12 +62,12 @@ def trained(device: PulsedDevice, people: Population, start, ups, *, key: int = 
     return seen - reference
 
 
-def after(device: PulsedDevice, one: np.ndarray, weight: float, up: bool, noise: float, key: int, count: int):
-    """Return the weight of one device (see `numbers`) after `count` pulses in one call."""
+def after(device: PulsedDevice, one: np.ndarray, weight: float, up: bool, noise: float, number: float) -> float:
+    """Return the weight of one device (see `numbers`) after one pulse, with a given normal number."""
     code = FAMILY_CODES[device.family]
     if code >= FIRST_TABULATED:
-        return tabulated_pulse_times(code, weight, up, *one[:4], device.tables(), noise, np.uint64(key), count)
-    return pulse_times(code, weight, up, *one, device.curve(), device.noise(), noise, np.uint64(key), count)
+        return tabulated_pulse(code, weight, up, *one[:4], device.tables(), noise, number)
+    return pulse(code, weight, up, *one, device.curve(), device.noise(), noise, number)
 
 
 def mean_step(device: PulsedDevice, weight: float, up: bool) -> float:
@@ -83,6 +81,6 @@ def mean_step(device: PulsedDevice, weight: float, up: bool) -> float:
 
 def compiled_symmetric_points(device: PulsedDevice, people: Population) -> np.ndarray:
     """Return the symmetric point of every device of a row."""
-    points = np.empty(people.parameters.shape[:2])
+    points = np.empty(people.parameters.shape[1:])
     symmetric_points(FAMILY_CODES[device.family], people.parameters, device.curve(), device.tables(), points)
     return points[0]

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -55,14 +56,15 @@ def test_constant_steps_count_up_to_the_bound():
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_many_pulses_in_one_call_equal_single_calls(name):
-    device = CASES[name][0]
+@pytest.mark.parametrize("up", [True, False])
+def test_a_pulse_moves_in_proportion_to_noise_times_its_number(name, up):
+    device, start = CASES[name][0], 0.05
     (one,) = numbers(row(device))
-    weight = 0.05
-    for _ in range(7):
-        weight = after(device, one, weight, True, 0.0, 3, 1)
-    assert after(device, one, 0.05, True, 0.0, 3, 7) == weight
-    assert after(device, one, 0.05, True, 0.3, 3, 0) == 0.05
+    quiet = after(device, one, start, up, 0.0, 1.7)
+    assert after(device, one, start, up, 0.3, 0.0) == quiet
+    moves = [after(device, one, start, up, noise, number) - quiet for noise, number in ((0.3, 1.0), (0.6, -1.0))]
+    assert moves[1] == pytest.approx(-2 * moves[0], abs=1e-15)
+    assert moves[0] > 0
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
@@ -71,14 +73,14 @@ def test_many_pulses_in_one_call_equal_single_calls(name):
     place=st.floats(0, 1),
     noise=st.floats(0, 50),
     up=st.booleans(),
-    key=st.integers(0, 2**31),
+    number=st.floats(-7, 7),
 )
-def test_no_pulse_leaves_the_bounds(name, place, noise, up, key):
+def test_no_pulse_leaves_the_bounds(name, place, noise, up, number):
     device = CASES[name][0]
     (one,) = numbers(row(device))
     high, low = one[2], one[3]
     weight = min(max(low + place * (high - low), low), high)
-    moved = after(device, one, weight, up, noise, key, 1)
+    moved = after(device, one, weight, up, noise, number)
     assert low <= moved <= high
     if noise == 0:
         assert moved >= weight - 1e-12 if up else moved <= weight + 1e-12
@@ -96,8 +98,8 @@ def test_no_pulse_leaves_the_bounds(name, place, noise, up, key):
 def test_a_device_with_a_bound_next_to_zero_jumps_to_a_bound(device, up):
     # far beyond such a bound the response overflows; with variation of the bounds some device has one
     one = np.array([0.01, 0.01, 1e-6, -1.0, 0, 0] if up else [0.01, 0.01, 1.0, -1e-6, 0, 0])
-    for key in range(20):
-        moved = after(device, one, -0.9 if up else 0.9, up, 0.3, key, 1)
+    for number in np.linspace(-7, 7, 20):
+        moved = after(device, one, -0.9 if up else 0.9, up, 0.3, number)
         assert moved in (one[2], one[3])
 
 
@@ -107,8 +109,8 @@ def test_a_stuck_device_stays(name, value):
     device = CASES[name][0]
     (one,) = numbers(row(replace(device, corrupt_devices_prob=1.0)))
     held = np.array([*one[:2], value, value, *one[4:]])
-    for up in (True, False):
-        assert after(device, held, value, up, 0.3, 5, 3) == value
+    for up, number in product((True, False), (-5.0, 0.1, 5.0)):
+        assert after(device, held, value, up, 0.3, number) == value
 
 
 # Noise of one pulse: device, weight, direction, mean change, standard deviation; each with dw_min 0.01.
@@ -149,14 +151,6 @@ def test_mean_and_spread_of_one_pulse(name):
     # A normal number leaves 4 sigma with a chance of 6e-5: two such checks per case, at a fixed seed.
     assert abs(changes.mean() - mean) <= 4 * spread / math.sqrt(count) + 1e-8
     assert abs(changes.std() - spread) <= 4 * spread / math.sqrt(2 * count) + 1e-8
-
-
-def test_the_same_key_gives_the_same_pulses_and_another_one_not():
-    device = ConstantStep(dw_min=0.1)
-    (one,) = numbers(row(device))
-    seen = [after(device, one, 0.0, True, 0.3, key, 2) for key in (1, 1, 2, 3)]
-    assert seen[0] == seen[1]
-    assert len(set(seen)) == 3
 
 
 # Pulses in a row against the first-order map w + change q(w), tau = 1 (Wu et al., arXiv:2406.12774, Eq. 20).
@@ -249,7 +243,7 @@ def test_compiled_symmetric_point_is_that_of_the_record(name):
 def test_compiled_symmetric_point_of_unequal_devices():
     device = SoftBounds(dw_min=0.01, dw_min_dtod=0.3, up_down_dtod=0.1, w_max_dtod=0.3, w_min_dtod=0.3)
     people = row(device, 200)
-    expected = [devices.soft_bounds_symmetric_point(*map(float, one)) for one in people.parameters[0]]
+    expected = [devices.soft_bounds_symmetric_point(*map(float, one)) for one in people.parameters[:, 0].T]
     np.testing.assert_allclose(compiled_symmetric_points(device, people), expected, atol=1e-9)
 
 
