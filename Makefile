@@ -51,8 +51,10 @@ study: $(DEV) ## one short study from its file to its page
 		echo '$(BIN)/cosim run cosim/presets/ci.toml' && \
 		$(BIN)/cosim run cosim/presets/ci.toml --out "$$folder/run"
 
-bench: $(DEV) ## time the benchmarks
-	$(BIN)/pytest tests/benchmarks --benchmark-only
+bench: $(DEV) ## time the benchmarks, and write their table to reports/speed
+	@file=$$(mktemp) && trap 'rm -f "$$file"' EXIT && \
+		$(BIN)/pytest tests/benchmarks --benchmark-only --benchmark-json="$$file" && \
+		$(BIN)/python scripts/bench_table.py "$$file" reports/speed
 
 clean: ## remove .venv, caches and build products; keep runs/ and reports/
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache \

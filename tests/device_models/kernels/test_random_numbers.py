@@ -225,6 +225,18 @@ MILLION = 1_000_000
 DRAWS = {"of a key": words, "over keys": words_over_keys}
 
 
+def test_a_word_is_a_hash_of_its_counter_and_both_halves_of_the_key():
+    def hashed(low: int, high: int, counter: int) -> int:
+        value = (counter * 0x9E3779B9 + low) % ALL_WORDS ^ high
+        value = (value ^ value >> 16) * 0x21F0AAAD % ALL_WORDS ^ high
+        value = (value ^ value >> 15) * 0x735A2D97 % ALL_WORDS
+        return value ^ value >> 15
+
+    for key, counter in product([0, 2**64 - 1, *KEYS], [0, 1, 77, 2**31, 2**32 - 1]):
+        low, high = key % ALL_WORDS, key >> 32
+        assert word(np.uint32(low), np.uint32(high), counter) == hashed(low, high, counter)
+
+
 @pytest.mark.parametrize("draw", DRAWS)
 @pytest.mark.parametrize("key", KEYS)
 def test_words_are_uniform_in_their_high_low_and_middle_bits(key, draw):
