@@ -27,7 +27,7 @@ def update_tile(
     composite: FloatArray,
     significance: float,
 ) -> PulseActivity:
-    """Do `cosim.kernels.update.pulsed_update`, whose parameters these are; the first ten of them are `devices`.
+    """Do `cosim.kernels.update.pulsed_update`, whose parameters these are; the first eleven of them are `devices`.
 
     Every row and every vector has random numbers of its own: how the work is shared changes nothing.
     """

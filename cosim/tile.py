@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cosim.kernels.ageing import age_devices, expose
+from cosim.kernels.update import SLOPE_MAX
 from cosim.periphery import Periphery
 from cosim.pulsing import update_tile
 from cosim.reading import FloatArray, checked, read_matrices
@@ -146,6 +147,7 @@ class Tile:
         self._seed, self._stream = seed, stream
         self._tables = device.tables()
         self._write_noise = device.write_noise_std * device.dw_min
+        self._gentle = device.dw_min <= SLOPE_MAX * min(abs(device.w_max), abs(device.w_min))
         sides = (0, 1) if device.one_sided else (0,)
         populations = [populate(device, self.shape, seed=seed, stream=stream, side=side) for side in sides]
         one = populations[0].parameters
@@ -305,6 +307,7 @@ class Tile:
             self._tables,
             self.device.dw_min_std,
             self._write_noise,
+            self._gentle,
         )
 
     def pulse(self, up: bool, count: int = 1) -> None:

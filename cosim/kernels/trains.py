@@ -75,10 +75,26 @@ def sign_of(value):
 
 
 @scalar
-def draw_side(values, vector, scale, length, rules, key, chances, limits, words, place):
-    """Draw the trains of all lines of a vector, and return their pulses.
+def draw_slot(values, vector, scale, key, words, place):
+    """Draw trains of one slot for all lines of a vector, and return their pulses; see `draw_side`.
 
-    Loops over lines are inside and have no branches, so that they run on vector registers.
+    Most trains of devices with few states are that short. Loops over lines are inside and have no branches, so that
+    they run on vector registers.
+    """
+    low, high = low_half(key), high_half(key)
+    for line in range(values.shape[1]):
+        value = values[vector, line]
+        limit = threshold(scale * abs(np.float64(value)))
+        words[place, 0, line] = sign_of(value) | np.uint32(fires(low, high, line, limit))
+    pulses = np.uint32(0)
+    for line in range(values.shape[1]):
+        pulses = np.uint32(pulses + (words[place, 0, line] & PULSES))
+    return np.float64(pulses)
+
+
+@array
+def draw_side(values, vector, scale, length, rules, key, words, place):
+    """Draw the trains of all lines of a vector, and return their pulses.
 
     Parameters
     ----------
@@ -90,44 +106,41 @@ def draw_side(values, vector, scale, length, rules, key, chances, limits, words,
         See `draw_trains`. Trains that are not stochastic are a number of pulses, as the bits of a float32.
     key
         Address of the random numbers.
-    chances, limits
-        float64 and int32 (lines,) or longer, scratch.
     words, place
         uint32 (vectors, words, lines) with 31 slots in a word, and the vector's place in it, set.
     """
     pulse_type, resolution, stochastic_rounding = rules[3], rules[5], rules[6]
     lines = values.shape[1]
-    low, high = low_half(key), high_half(key)
+    chances, limits = np.empty(lines), np.empty(lines, dtype=np.int32)
     for line in range(lines):
         chances[line] = scale * abs(np.float64(values[vector, line]))
     if resolution > 0.0:
         resolve(chances, lines, resolution, stochastic_rounding, key)
     pulses = 0.0
-    if pulse_type == STOCHASTIC:
-        for line in range(lines):
-            limits[line] = threshold(chances[line])
-        for number in range(words_of(length, pulse_type)):
-            first = number * WORD_SLOTS
-            start = first * lines
-            for line in range(lines):
-                fired = np.uint32(fires(low, high, start + line, limits[line]))
-                words[place, number, line] = sign_of(values[vector, line]) | fired
-            for slot in range(1, min(WORD_SLOTS, length - first)):
-                start, shift = (first + slot) * lines, np.uint32(slot)
-                for line in range(lines):
-                    fired = np.uint32(fires(low, high, start + line, limits[line]))
-                    words[place, number, line] |= np.uint32(fired << shift)
-            fired_in_all = np.uint32(0)
-            for line in range(lines):
-                fired_in_all = np.uint32(fired_in_all + count_bits(np.uint32(words[place, number, line] & PULSES)))
-            pulses += fired_in_all
-    else:
+    if pulse_type != STOCHASTIC:
         for line in range(lines):
             share = length * min(chances[line], 1.0)
             if pulse_type == MEAN_COUNT:
                 share = nearest(share)
             words[place, 0, line] = sign_of(values[vector, line]) | np.uint32(float_bits(np.float32(share)))
             pulses += share
+        return pulses
+    low, high = low_half(key), high_half(key)
+    for line in range(lines):
+        limits[line] = threshold(chances[line])
+    for number in range(words_of(length, pulse_type)):
+        first = number * WORD_SLOTS
+        for line in range(lines):
+            words[place, number, line] = sign_of(values[vector, line])
+        for slot in range(min(WORD_SLOTS, length - first)):
+            start, shift = (first + slot) * lines, np.uint32(slot)
+            for line in range(lines):
+                fired = np.uint32(fires(low, high, start + line, limits[line]))
+                words[place, number, line] |= np.uint32(fired << shift)
+        fired_in_all = np.uint32(0)
+        for line in range(lines):
+            fired_in_all = np.uint32(fired_in_all + count_bits(np.uint32(words[place, number, line] & PULSES)))
+        pulses += fired_in_all
     return pulses
 
 
@@ -196,9 +209,8 @@ def draw_trains(
     activity
         float64[4], raised: vectors, slots, pulses on input lines, pulses on output lines.
     """
-    max_length, update_management, length_management, pulse_type, error_share = rules[:5]
-    most_lines = max(errors.shape[1], inputs.shape[1])
-    chances, limits = np.empty(most_lines), np.empty(most_lines, dtype=np.int32)
+    max_length, update_management, length_management, pulse_type, error_share, resolution = rules[:6]
+    plain = pulse_type == STOCHASTIC and resolution == 0.0
     largest_bits = np.zeros(1, dtype=np.int32)
     largest = largest_bits.view(np.float32)
     input_bits, error_bits = inputs.view(np.int32), errors.view(np.int32)
@@ -221,18 +233,20 @@ def draw_trains(
         if length == 0:
             continue
         vector_key = subkey(key, vector)
-        pulses = draw_side(
-            errors, vector, scales[place, 1], length, rules, subkey(vector_key, OUTPUT_TRAINS),
-            chances, limits, error_words, place,
-        )  # fmt: skip
+        error_key, input_key = subkey(vector_key, OUTPUT_TRAINS), subkey(vector_key, INPUT_TRAINS)
+        input_scale, error_scale = scales[place, 0], scales[place, 1]
+        if plain and length == 1:
+            pulses = draw_slot(errors, vector, error_scale, error_key, error_words, place)
+        else:
+            pulses = draw_side(errors, vector, error_scale, length, rules, error_key, error_words, place)
         if pulses == 0.0:
             lengths[place] = 0
             continue
         activity[3] += pulses
-        activity[2] += draw_side(
-            inputs, vector, scales[place, 0], length, rules, subkey(vector_key, INPUT_TRAINS),
-            chances, limits, input_words, place,
-        )  # fmt: skip
+        if plain and length == 1:
+            activity[2] += draw_slot(inputs, vector, input_scale, input_key, input_words, place)
+        else:
+            activity[2] += draw_side(inputs, vector, input_scale, length, rules, input_key, input_words, place)
         words = words_of(length, pulse_type)
         row_counts[place] = list_fired(error_words, place, words, rows)
         column_counts[place] = list_fired(input_words, place, words, columns)

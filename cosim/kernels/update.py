@@ -58,6 +58,7 @@ def pulsed_update(
     tables,
     cycle_noise,
     write_noise,
+    gentle,
     inputs,
     errors,
     rate,
@@ -73,7 +74,7 @@ def pulsed_update(
 
     Parameters
     ----------
-    family, weights, stored, parameters, paired, curve, noise, tables, cycle_noise, write_noise
+    family, weights, stored, parameters, paired, curve, noise, tables, cycle_noise, write_noise, gentle
         The devices, see `pulse_rows`.
     inputs, errors
         float32 (vectors, columns) and (vectors, rows), finite.
@@ -113,8 +114,8 @@ def pulsed_update(
         gather_events(fired_rows, row_counts, lengths[: end - begin], row_starts, events)
         pulse_rows(
             0, rows, family, weights, stored, parameters, paired, curve, noise, tables, cycle_noise, write_noise,
-            rules[3], error_words, input_words, fired_columns, column_counts, lengths[: end - begin], row_starts,
-            events, key, begin, composite, significance, activity,
+            gentle, rules[3], error_words, input_words, fired_columns, column_counts, lengths[: end - begin],
+            row_starts, events, key, begin, composite, significance, activity,
         )  # fmt: skip
     return activity
 
@@ -133,6 +134,7 @@ def pulse_rows(
     tables,
     cycle_noise,
     write_noise,
+    gentle,
     pulse_type,
     error_words,
     input_words,
@@ -166,6 +168,8 @@ def pulse_rows(
         Whether weights are pairs of one-sided devices.
     write_noise
         Spread of what is read about what is stored, in weight units.
+    gentle
+        Whether most slopes of a family that has them are at most `SLOPE_MAX`: else no row is done as a whole.
     pulse_type
         STOCHASTIC; MEAN_COUNT: round(slots p) pulses per line, round(pulses x pulses / slots) coincidences;
         DETERMINISTIC: round(slots p p) coincidences.
@@ -187,7 +191,8 @@ def pulse_rows(
     cells_stored = stored.reshape(stored.shape[0], cells)
     devices = parameters.reshape(parameters.shape[0], parameters.shape[1], cells)
     together = (
-        is_linear(family, noise, paired, write_noise) and cycle_noise <= CYCLE_NOISE_MAX and pulse_type == STOCHASTIC
+        (gentle or family == 0) and is_linear(family, noise, paired, write_noise)
+        and cycle_noise <= CYCLE_NOISE_MAX and pulse_type == STOCHASTIC
         and many_fire(column_counts, lengths, columns, NOISY_SHARE if cycle_noise > 0.0 else QUIET_SHARE)
     )  # fmt: skip
     before, steep = np.empty(columns if together else 0, np.float32), np.empty(columns if together else 0, np.int32)
@@ -258,7 +263,8 @@ def pulse_rows(
 @scalar
 def is_linear(family, noise, paired, write_noise):
     """Return whether the response is a straight line, with noise in proportion to the step, and a read sees it bare."""
-    return family <= LAST_LINEAR and noise[0] == 0.0 and not paired and write_noise == 0.0
+    proportional = noise[0] == 0.0 or family == 0  # constant steps differ by nothing from additive noise
+    return family <= LAST_LINEAR and proportional and not paired and write_noise == 0.0
 
 
 @scalar

@@ -76,6 +76,7 @@ class Devices:
             self.device.tables(),
             self.device.dw_min_std,
             self.write_noise,
+            True,  # each row decides for itself whether its devices are gentle enough to be done together
             float32(inputs),
             float32(errors),
             rate,

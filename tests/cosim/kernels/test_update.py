@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cosim.kernels.ageing import age_devices, expose
-from cosim.kernels.trains import DETERMINISTIC, MEAN_COUNT, STOCHASTIC, train_settings
+from cosim.kernels.trains import DETERMINISTIC, MEAN_COUNT, STOCHASTIC, draw_side, draw_slot, train_settings
 from cosim.kernels.update import ACTIVITY
 from cosim.tile import SLOTS_MAX
 from device_models import FAMILIES
@@ -87,6 +87,18 @@ def test_a_whole_number_of_steps_takes_exactly_as_many_slots(steps, dw_min):
     # rate x error is a whole number of steps but for the rounding of float32
     error = float(np.float32(steps * 0.2))
     assert train_settings(dw_min / 0.2, 1.0, error, dw_min, SLOTS_MAX, True, True, 1.0)[0] == steps
+
+
+def test_trains_of_one_slot_are_the_same_both_ways():
+    values = np.random.Generator(np.random.PCG64(4)).normal(size=(3, 40)).astype(np.float32)
+    values[1, 5] = 0
+    rules = (31, True, True, STOCHASTIC, 1.0, 0.0, False)
+    words = np.zeros((2, 3, 1, 40), dtype=np.uint32)
+    for vector in range(3):
+        short = draw_slot(values, vector, 0.3, np.uint64(vector), words[0], vector)
+        assert short == draw_side(values, vector, 0.3, 1, rules, np.uint64(vector), words[1], vector) > 0
+    np.testing.assert_array_equal(*words)
+    np.testing.assert_array_equal(words[0, :, 0] >> np.uint32(31), values < 0)
 
 
 # Moments
