@@ -131,6 +131,8 @@ class TileGroup:
                 total += significance * tile.weights.astype(np.float64)
         self._composite[:] = total
         self._changed = True
+        if self.wired is not None:
+            self.wired.forget()
 
     def set_weights(self, weights: npt.ArrayLike) -> None:
         """Program the carrier with weights / significance, the other tiles with zero."""
@@ -166,7 +168,7 @@ class TileGroup:
 
     def _seen(self, place: int) -> FloatArray:
         """Return the weights of one tile as a read sees them."""
-        return self.tiles[place].weights if self.wired is None else self.wired.effective(place)
+        return self.tiles[place].weights if self.wired is None else self.wired.tiles[place].effective()
 
     def next_key(self) -> np.uint64:
         """Return the address of the random numbers of the next read or draw."""

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from circuits.wires import effective_conductance
-from cosim.kernels.effective import add_effective, cells_of
+from cosim.kernels.effective import cells_of, effective_weights
 from cosim.tile import Tile
 
 FloatArray = npt.NDArray[np.float32]
@@ -79,29 +79,37 @@ class WiredTile:
         self.inputs_per_array, self.outputs_per_array = inputs_per_array, outputs_per_array
         self.attenuations = np.ones((2, *tile.shape), dtype=np.float32)
         self.solved = np.zeros((2, *tile.shape), dtype=np.float32)
+        self._effective = np.zeros(tile.shape, dtype=np.float32)
+        self._actions = -1  # how often the tile had been acted on when they were computed
         device = tile.device
         reach = max(abs(device.w_max), abs(device.w_min))
         self._slope_s = (wires.max_conductance_s - wires.min_conductance_s) / reach
         self._floor = wires.min_conductance_s / self._slope_s
 
-    def add_to(self, total: FloatArray, significance: float, *, accumulate: bool) -> None:
-        """Set `total`, float32 (outputs, inputs), to significance times the effective weights, or raise it."""
-        add_effective(
-            self.tile.weights,
-            self.tile.second_devices,
-            self.attenuations,
-            self.solved,
-            self._floor,
-            self.wires.segment_resistance_ohm * self._slope_s,
-            self.outputs_per_array,
-            self.inputs_per_array,
-            significance,
-            accumulate,
-            total,
-        )
+    def effective(self) -> FloatArray:
+        """Return the effective weights, float32 (outputs, inputs); the array is written again after the next change."""
+        if self._actions != self.tile.actions:
+            effective_weights(
+                self.tile.weights,
+                self.tile.second_devices,
+                self.attenuations,
+                self.solved,
+                self._floor,
+                self.wires.segment_resistance_ohm * self._slope_s,
+                self.outputs_per_array,
+                self.inputs_per_array,
+                self._effective,
+            )
+            self._actions = self.tile.actions
+        return self._effective
+
+    def forget(self) -> None:
+        """Compute the effective weights anew when they are asked for next."""
+        self._actions = -1
 
     def measure(self) -> None:
         """Compute the attenuation of every cell from the exact solution of its array."""
+        self.forget()
         cells_of(self.tile.weights, self.tile.second_devices, self.solved)
         outputs, inputs = self.tile.shape
         for cells, attenuations in zip(self.solved, self.attenuations, strict=True):
@@ -169,23 +177,23 @@ class WiredGroup:
         self.changes += 1
         for place, (tile, significance) in enumerate(zip(self.tiles, significances, strict=True)):
             if self.changes > self.due[place]:
-                before = self.effective(place)
+                before = tile.effective().copy()
                 tile.measure()
                 self.solutions += 1
                 if self.changes > 1:
-                    self._plan(place, significance * (self.effective(place) - before), values, forward)
+                    # Columns of a tile that is not read with the others are read on their own.
+                    change = (significance or 1.0) * (tile.effective() - before)
+                    self._plan(place, change, values, forward)
                 self.due[place] = self.changes + int(self.intervals[place])
-        first = True
+        self.composite[:] = 0
         for tile, significance in zip(self.tiles, significances, strict=True):
             if significance:
-                tile.add_to(self.composite, significance, accumulate=not first)
-                first = False
+                self.composite += np.float32(significance) * tile.effective()
 
-    def effective(self, place: int) -> FloatArray:
-        """Return the effective weights of one tile, float32 (outputs, inputs)."""
-        total = np.empty_like(self.composite)
-        self.tiles[place].add_to(total, 1.0, accumulate=False)
-        return total
+    def forget(self) -> None:
+        """Compute all effective weights anew: weights have changed by other ways than pulses."""
+        for tile in self.tiles:
+            tile.forget()
 
     def _plan(self, place: int, change: FloatArray, values: FloatArray, forward: bool) -> None:
         largest = np.abs(values[:VECTORS_MAX]).max(axis=1, keepdims=True, initial=0.0)
@@ -216,3 +224,4 @@ class WiredGroup:
         self.changes, self.solutions = (int(count) for count in state["counts"])
         for place, tile in enumerate(self.tiles):
             tile.attenuations[:], tile.solved[:] = state[f"attenuations{place}"], state[f"solved{place}"]
+        self.forget()

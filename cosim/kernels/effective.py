@@ -11,7 +11,7 @@ ZERO, ONE = np.float32(0.0), np.float32(1.0)
 def cells_of(weights, minus, cells):
     """Set float32 (2, outputs, inputs) to what the cells of both arrays conduct above the floor, in weight units.
 
-    See `add_effective` for the parameters.
+    See `effective_weights` for the parameters.
     """
     paired = minus.size > 0
     for output in range(weights.shape[0]):
@@ -23,20 +23,10 @@ def cells_of(weights, minus, cells):
 
 
 @array
-def add_effective(
-    weights,
-    minus,
-    attenuations,
-    solved,
-    floor,
-    resistance,
-    block_outputs,
-    block_inputs,
-    significance,
-    accumulate,
-    total,
-):
-    """Set, or raise, a matrix by significance times the effective weights of a tile.
+def effective_weights(
+    weights, minus, attenuations, solved, floor, resistance, block_outputs, block_inputs, effective
+):  # fmt: skip
+    """Set a matrix to the effective weights of a tile.
 
     A weight is a pair of cells: `floor` plus its positive part conducts in one array, `floor` plus its negative part in
     the other. The wires weaken each cell by a factor of its own. That factor is known for the weights of the last exact
@@ -59,12 +49,8 @@ def add_effective(
         Of a wire segment, over that of a cell with a weight of 1.
     block_outputs, block_inputs
         Lines of a physical array.
-    significance
-        Factor of the result.
-    accumulate
-        Whether to add to `total`.
-    total
-        float32 (outputs, inputs), set or raised.
+    effective
+        float32 (outputs, inputs), set.
     """
     outputs, inputs = weights.shape
     cells = np.empty((2, outputs, inputs), dtype=np.float32)
@@ -74,7 +60,7 @@ def add_effective(
     beyond = np.empty((2, block_outputs, block_inputs), dtype=np.float32)
     row_drop = np.empty((2, block_inputs), dtype=np.float32)
     column_drop = np.empty((2, block_inputs), dtype=np.float32)
-    lowest, factor, ohms = np.float32(floor), np.float32(significance), np.float32(resistance)
+    lowest, ohms = np.float32(floor), np.float32(resistance)
     for first in range(0, outputs, block_outputs):
         height = min(block_outputs, outputs - first)
         for start in range(0, inputs, block_inputs):
@@ -106,14 +92,13 @@ def add_effective(
                     above += column_drop[0, line]
                     other_above += column_drop[1, line]
                     column_drop[0, line], column_drop[1, line] = above, other_above
-                sums = total[output, start : start + width]
+                sums = effective[output, start : start + width]
                 for side in range(2):
                     now = cells[side, output, start : start + width]
                     weaker = attenuations[side, output, start : start + width]
                     kept, drop, other_drop = beyond[side, place], row_drop[side], column_drop[side]
-                    sign, added = factor if side == 0 else -factor, accumulate or side == 1
                     for line in range(width):
                         drop[line] += kept[line]
                     for line in range(width):
-                        value = sign * weaker[line] * (ONE - ohms * (drop[line] + other_drop[line]))
-                        sums[line] = value * (lowest + now[line]) + (sums[line] if added else ZERO)
+                        seen = weaker[line] * (ONE - ohms * (drop[line] + other_drop[line])) * (lowest + now[line])
+                        sums[line] = seen if side == 0 else sums[line] - seen

@@ -49,10 +49,7 @@ def test_a_solved_tile_reads_like_its_arrays(preset, blocks):
     tile.set_weights(random_weights((20, 30)))
     wired = WiredTile(tile, WIRES, *blocks)
     wired.measure()
-    seen = np.zeros((20, 30), np.float32)
-    wired.add_to(seen, 0.5, accumulate=False)
-    wired.add_to(seen, 0.25, accumulate=True)
-    np.testing.assert_allclose(seen, 0.75 * exact_weights(tile, WIRES, *blocks), atol=2e-6)
+    np.testing.assert_allclose(wired.effective(), exact_weights(tile, WIRES, *blocks), atol=2e-6)
 
 
 def test_a_read_is_what_a_circuit_simulation_of_both_arrays_gives():
@@ -88,9 +85,8 @@ def test_between_two_solutions_the_error_is_of_second_order():
         tile.set_weights(start + change * random_weights((40, 50), seed=8, scale=1))
         if not corrected:
             wired.solved[0], wired.solved[1] = np.maximum(tile.weights, 0), np.maximum(-tile.weights, 0)
-        seen = np.zeros((40, 50), dtype=np.float32)
-        wired.add_to(seen, 1.0, accumulate=False)
-        return float(np.abs(inputs @ (seen - exact_weights(tile, wired.wires, 50, 40)).T).max())
+        wired.forget()
+        return float(np.abs(inputs @ (wired.effective() - exact_weights(tile, wired.wires, 50, 40)).T).max())
 
     for change in (0.05, 0.2):
         assert error(change, corrected=True) < 0.1 * error(change, corrected=False)

@@ -8,7 +8,7 @@ from itertools import product
 
 import numpy as np
 
-from cosim.kernels import ageing, convert, digital, neurons, patches, products
+from cosim.kernels import ageing, convert, digital, effective, neurons, patches, products
 from cosim.kernels.trains import DETERMINISTIC, MEAN_COUNT, STOCHASTIC
 from device_models import FAMILIES, PulsedDevice
 from device_models.kernels import random_numbers
@@ -238,6 +238,19 @@ def product_results() -> dict[str, np.ndarray]:
     return results
 
 
+def wire_results() -> dict[str, np.ndarray]:
+    draw, results = generator(21), {}
+    weights, minus = draw.uniform(-1, 1, (2, 7, 9)).astype(np.float32)
+    attenuations = draw.uniform(0.6, 1, (2, 7, 9)).astype(np.float32)
+    solved = draw.uniform(0, 1, (2, 7, 9)).astype(np.float32)
+    for name, second in (("signed", np.zeros((0, 0), np.float32)), ("paired", np.abs(minus))):
+        cells, seen = np.empty_like(solved), np.empty_like(weights)
+        effective.cells_of(weights, second, cells)
+        effective.effective_weights(weights, second, attenuations, solved, 0.11, 2e-3, 4, 5, seen)
+        results |= {f"cells {name}": cells, f"effective {name}": seen}
+    return results
+
+
 def all_results() -> dict[str, np.ndarray]:
     parts = (
         random_results,
@@ -249,6 +262,7 @@ def all_results() -> dict[str, np.ndarray]:
         image_results,
         neuron_results,
         product_results,
+        wire_results,
     )
     return {name: np.asarray(value) for part in parts for name, value in part().items()}
 

@@ -22,6 +22,7 @@ GROUPS = {
     "convolution and pooling": ("patches", "image", "pooled", "choices", "unpooled"),
     "neurons": ("back through", "bias", "loss", "gradient"),
     "outer products": ("outer products",),
+    "wires": ("cells", "effective"),
 }
 
 
