@@ -13,6 +13,7 @@ _PLACES = {
     "TileGroup": "cosim.tile_group",
     "price": "cosim.study",
     "run": "cosim.study",
+    "use_threads": "cosim.threads",
 }
 __all__ = [*sorted(_PLACES), "__version__"]
 

@@ -144,6 +144,7 @@ class Tile:
         self.periphery = periphery or Periphery()
         self.update_settings = update or PulsedUpdate()
         self.actions = 0
+        self.changes = 0  # how often what the devices hold has changed
         self._seed, self._stream = seed, stream
         self._tables = device.tables()
         self._write_noise = device.write_noise_std * device.dw_min
@@ -219,6 +220,7 @@ class Tile:
     def _store(self, side: int, values: npt.ArrayLike) -> None:
         bounds = self._parameters[side]
         self._stored[side] = np.clip(values, bounds[3], bounds[2])
+        self.changes += 1
 
     def _expose(self, where: npt.NDArray[np.bool_] | None = None) -> None:
         """Let the weights follow what the devices hold; write noise is drawn anew everywhere, or `where` told."""
@@ -282,7 +284,7 @@ class Tile:
         significance: float,
     ) -> PulseActivity:
         """Do what `update` does on checked arrays, and keep a composite weight up to date with it."""
-        return update_tile(
+        activity = update_tile(
             self._devices(),
             inputs,
             errors,
@@ -293,6 +295,8 @@ class Tile:
             composite,
             float(significance),
         )
+        self.changes += activity.coincidences > 0
+        return activity
 
     def _devices(self) -> tuple[object, ...]:
         """Return the arguments that describe the devices to a kernel, see `pulsed_update`."""
@@ -348,6 +352,7 @@ class Tile:
         for number in range(pulses):
             self.pulse(up=number % 2 == 0)
         self._stored[1] = self._stored[0]
+        self.changes += 1
         self._expose()
 
     def reset(self, columns: npt.ArrayLike | None = None) -> None:
@@ -373,6 +378,7 @@ class Tile:
             diffusion = population.diffusion if population.diffusion is not None else np.zeros_like(decay)
             key = self.next_key()
             age_devices(self._stored, side, self._parameters, decay, diffusion, population.reset, key)
+        self.changes += 1
         self._expose()
 
     def worn_pairs(self) -> npt.NDArray[np.bool_]:

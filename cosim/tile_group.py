@@ -131,8 +131,6 @@ class TileGroup:
                 total += significance * tile.weights.astype(np.float64)
         self._composite[:] = total
         self._changed = True
-        if self.wired is not None:
-            self.wired.forget()
 
     def set_weights(self, weights: npt.ArrayLike) -> None:
         """Program the carrier with weights / significance, the other tiles with zero."""
@@ -182,8 +180,9 @@ class TileGroup:
     def _pulse(
         self, tile: int, inputs: FloatArray, errors: FloatArray, rate: float, settings: PulsedUpdate
     ) -> PulseActivity:
-        self._changed = True
-        return self.tiles[tile].rank_one(inputs, errors, rate, settings, self._composite, self.significances[tile])
+        activity = self.tiles[tile].rank_one(inputs, errors, rate, settings, self._composite, self.significances[tile])
+        self._changed |= activity.coincidences > 0
+        return activity
 
     def next_columns(self, source: int, count: int) -> npt.NDArray[np.int64]:
         """Return the next columns of a tile to be transferred, in cyclic order, and move its pointer on."""

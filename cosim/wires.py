@@ -15,7 +15,7 @@ FloatArray = npt.NDArray[np.float32]
 
 # The error that a read may have against the exact solution, in LSB of the converter, over all tiles of a group.
 ERROR_MAX_LSB = 0.1
-# What a correction aims at, so that the next one finds an error below the limit.
+# What the correction of a tile aims at, as a share of what the other tiles leave of it; six equal tiles end at 0.8.
 AIM = 0.4
 LONGER, SHORTER = 2.0, 1 / 16
 INTERVAL_MAX = 1000
@@ -80,7 +80,7 @@ class WiredTile:
         self.attenuations = np.ones((2, *tile.shape), dtype=np.float32)
         self.solved = np.zeros((2, *tile.shape), dtype=np.float32)
         self._effective = np.zeros(tile.shape, dtype=np.float32)
-        self._actions = -1  # how often the tile had been acted on when they were computed
+        self._changes = -1  # of the tile when they were computed
         device = tile.device
         reach = max(abs(device.w_max), abs(device.w_min))
         self._slope_s = (wires.max_conductance_s - wires.min_conductance_s) / reach
@@ -88,7 +88,7 @@ class WiredTile:
 
     def effective(self) -> FloatArray:
         """Return the effective weights, float32 (outputs, inputs); the array is written again after the next change."""
-        if self._actions != self.tile.actions:
+        if self._changes != self.tile.changes:
             effective_weights(
                 self.tile.weights,
                 self.tile.second_devices,
@@ -100,12 +100,12 @@ class WiredTile:
                 self.inputs_per_array,
                 self._effective,
             )
-            self._actions = self.tile.actions
+            self._changes = self.tile.changes
         return self._effective
 
     def forget(self) -> None:
         """Compute the effective weights anew when they are asked for next."""
-        self._actions = -1
+        self._changes = -1
 
     def measure(self) -> None:
         """Compute the attenuation of every cell from the exact solution of its array."""
@@ -190,17 +190,13 @@ class WiredGroup:
             if significance:
                 self.composite += np.float32(significance) * tile.effective()
 
-    def forget(self) -> None:
-        """Compute all effective weights anew: weights have changed by other ways than pulses."""
-        for tile in self.tiles:
-            tile.forget()
-
     def _plan(self, place: int, change: FloatArray, values: FloatArray, forward: bool) -> None:
         largest = np.abs(values[:VECTORS_MAX]).max(axis=1, keepdims=True, initial=0.0)
         inputs = values[:VECTORS_MAX] / np.where(largest > 0, largest, 1)
         error = float(np.abs(inputs @ (change.T if forward else change)).max(initial=0.0)) / self.lsb
         self.errors_lsb[place] = max(self.errors_lsb[place], error)
-        aim = AIM * ERROR_MAX_LSB / len(self.tiles)
+        others = self.error_lsb - self.errors_lsb[place]
+        aim = AIM * max(ERROR_MAX_LSB - others, 0)
         factor = LONGER if error == 0 else min(max(aim / error, SHORTER), LONGER)
         self.intervals[place] = min(max(self.intervals[place] * factor, 1), INTERVAL_MAX)
 
@@ -224,4 +220,4 @@ class WiredGroup:
         self.changes, self.solutions = (int(count) for count in state["counts"])
         for place, tile in enumerate(self.tiles):
             tile.attenuations[:], tile.solved[:] = state[f"attenuations{place}"], state[f"solved{place}"]
-        self.forget()
+            tile.forget()

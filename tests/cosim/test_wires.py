@@ -101,6 +101,14 @@ def test_thin_wires_are_ideal_wires():
     np.testing.assert_allclose(wired.forward(inputs), ideal.forward(inputs), atol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(0, 5), (5, 0), (1, 1)])
+def test_the_smallest_tiles_have_wires_too(shape):
+    group = TileGroup(shape, DEVICE, seed=2, wires=WIRES)
+    group.set_weights(np.full(shape, 0.5))
+    assert group.forward(np.ones((3, shape[1]))).shape == (3, shape[0])
+    assert group.backward(np.ones((0, shape[0]))).shape == (0, shape[1])
+
+
 def test_currents_drop_more_the_larger_the_resistance():
     sums = []
     for ohms in (0.1, 1.0, 10.0, 100.0):
