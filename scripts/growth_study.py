@@ -24,7 +24,7 @@ from tests.benchmarks.lenet5_step import lenet5
 SIZES = (64, 128, 256, 512, 1024, 2048, 4096)
 BATCHES = (1, 4, 16, 64, 256, 1024)
 LENGTHS = (1, 3, 10, 31, 100, 310, 1000)
-TILES = (2, 3, 4, 6, 8, 12)
+TILES = (2, 3, 4, 6, 8)
 LINES, BATCH, GRANULARITY = 256, 16, 0.0005
 SECONDS = 0.5  # spent on each point, at least three calls
 COLUMNS = ("axis", "value", "work", "quantity", "measured")
@@ -132,6 +132,9 @@ def draw(rows: list[dict[str, str]], path: Path) -> None:
                 label=label,
             )
         axes.set_xlabel(LABELS[axis])
+        if axis == "tiles":
+            axes.set_xticks(TILES, [str(tiles) for tiles in TILES])
+            axes.minorticks_off()
         axes.set_ylabel("time in s" if quantity == "time_s" else "memory in byte")
         axes.legend(fontsize=6.5, loc="upper left")
         low, high = axes.get_ylim()

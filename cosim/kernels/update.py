@@ -14,7 +14,6 @@ from cosim.kernels.rounding import nearest
 from cosim.kernels.trains import (
     PULSES,
     STOCHASTIC,
-    WORD_SLOTS,
     draw_trains,
     gather_events,
     share_of,
@@ -209,7 +208,7 @@ def pulse_rows(
         if together:
             before[:] = cells_read[start : start + columns]
             drawn, steep_count = pulse_row(
-                row, cells_stored[0], devices, family == 0, error_words, input_words, row_events, cycle_noise,
+                row, cells_stored[0], devices, family == 0, error_words, input_words, lengths, row_events, cycle_noise,
                 cycle_row, steep, activity,
             )  # fmt: skip
         # What a row taken together does not change itself: everything, or its steep devices.
@@ -263,26 +262,25 @@ def pulse_rows(
 @scalar
 def is_linear(family, noise, paired, write_noise):
     """Return whether the response is a straight line, with noise in proportion to the step, and a read sees it bare."""
-    proportional = noise[0] == 0.0 or family == 0  # constant steps differ by nothing from additive noise
-    return family <= LAST_LINEAR and proportional and not paired and write_noise == 0.0
+    return family <= LAST_LINEAR and noise[0] == 0.0 and not paired and write_noise == 0.0
 
 
 @scalar
 def many_fire(column_counts, lengths, columns, share):
-    """Return whether one column in `share` fires in the mean, with trains of one word each."""
-    fired, vectors, longest = 0, 0, 0
+    """Return whether one column in `share` fires in the mean."""
+    fired, vectors = 0, 0
     for vector in range(len(lengths)):
         if lengths[vector] > 0:
             fired += column_counts[vector]
             vectors += 1
-            longest = max(longest, lengths[vector])
-    return fired * share >= vectors * columns and vectors > 0 and longest <= WORD_SLOTS
+    return fired * share >= vectors * columns and vectors > 0
 
 
 @array
 def pulse_row(
-    row, held_cells, devices, flat, error_words, input_words, row_events, cycle_noise, cycle_row, steep, activity
-):
+    row, held_cells, devices, flat, error_words, input_words, lengths, row_events, cycle_noise, cycle_row, steep,
+    activity,
+):  # fmt: skip
     """Give a row of devices with linear response the pulses of all its vectors, those of a vector together.
 
     Parameters
@@ -293,7 +291,7 @@ def pulse_row(
         What the devices hold, one index per cross-point, and their parameters, see `pulse_listed`.
     flat
         Constant step; else soft bounds.
-    error_words, input_words, row_events
+    error_words, input_words, lengths, row_events
         The trains, and the vectors that pulse this row.
     cycle_noise, cycle_row
         Relative cycle-to-cycle spread, and the address of the normal numbers of the row.
@@ -320,44 +318,62 @@ def pulse_row(
     pulses_done, cells_touched = np.int64(0), np.int64(0)
     for place in range(len(row_events)):
         vector = np.uint64(row_events[place])
-        word = error_words[vector, 0, row]
-        if cycle_noise > 0.0:
-            fill_normals(cycle_row, drawn, numbers)
-            drawn += (columns + BLOCK - 1) // BLOCK * BLOCK
-        done, touched = np.uint32(0), np.uint32(0)
-        # Few arrays in a loop, and one of them written: with more the compiler gives up on vector instructions.
-        if flat:
-            for column in range(columns):
-                given = input_words[vector, 0, column]
-                both = count_bits(np.uint32(word & given & PULSES))
-                pulses = np.float32(np.int32(both))
-                up, down = steps_up[column], -steps_down[column]
-                step = up if np.uint32(word ^ given) > PULSES else down
-                if cycle_noise > 0.0:
-                    pulses = fused(spread * np.float32(math.sqrt(pulses)), numbers[column], pulses)
-                held[column] = min(max(fused(step, pulses, held[column]), lowest[column]), highest[column])
-                done = np.uint32(done + both)
-                touched = np.uint32(touched + np.uint32(both != np.uint32(0)))
-        else:
-            for column in range(columns):
-                given = input_words[vector, 0, column]
-                both = count_bits(np.uint32(word & given & PULSES))
-                pulses = np.float32(np.int32(both))
-                up, down, high, low = logs_up[column], logs_down[column], highest[column], lowest[column]
-                rises = np.uint32(word ^ given) > PULSES
-                log_rest, bound = up if rises else down, high if rises else low
-                part = lost(log_rest * pulses)
-                if cycle_noise > 0.0:
-                    part = fused(noise_of(part, log_rest, pulses) * spread, numbers[column], part)
-                before = held[column]
-                held[column] = min(max(fused(before - bound, part, before), low), high)
-                done = np.uint32(done + both)
-                touched = np.uint32(touched + np.uint32(both != np.uint32(0)))
-        pulses_done += np.int64(done)
-        cells_touched += np.int64(touched)
+        words = words_of(lengths[vector], STOCHASTIC)
+        for number in range(words):
+            word = error_words[vector, number, row]
+            if cycle_noise > 0.0:
+                fill_normals(cycle_row, drawn, numbers)
+                drawn += (columns + BLOCK - 1) // BLOCK * BLOCK
+            done = np.uint32(0)
+            # Few arrays in a loop, and one of them written: with more the compiler gives up on vector instructions.
+            if flat:
+                for column in range(columns):
+                    given = input_words[vector, number, column]
+                    both = count_bits(np.uint32(word & given & PULSES))
+                    pulses = np.float32(np.int32(both))
+                    up, down = steps_up[column], -steps_down[column]
+                    step = up if np.uint32(word ^ given) > PULSES else down
+                    if cycle_noise > 0.0:
+                        pulses = fused(spread * np.float32(math.sqrt(pulses)), numbers[column], pulses)
+                    held[column] = min(max(fused(step, pulses, held[column]), lowest[column]), highest[column])
+                    done = np.uint32(done + both)
+            else:
+                for column in range(columns):
+                    given = input_words[vector, number, column]
+                    both = count_bits(np.uint32(word & given & PULSES))
+                    pulses = np.float32(np.int32(both))
+                    up, down, high, low = logs_up[column], logs_down[column], highest[column], lowest[column]
+                    rises = np.uint32(word ^ given) > PULSES
+                    log_rest, bound = up if rises else down, high if rises else low
+                    part = lost(log_rest * pulses)
+                    if cycle_noise > 0.0:
+                        part = fused(noise_of(part, log_rest, pulses) * spread, numbers[column], part)
+                    before = held[column]
+                    held[column] = min(max(fused(before - bound, part, before), low), high)
+                    done = np.uint32(done + both)
+            pulses_done += np.int64(done)
+        cells_touched += count_touched(error_words, input_words, vector, row, words)
     activity[4] += pulses_done
     activity[5] += cells_touched
     return drawn, steep_count
+
+
+@scalar
+def count_touched(error_words, input_words, vector, row, words):
+    """Return with how many columns a row of a vector meets in any slot."""
+    touched = np.uint32(0)
+    word = error_words[vector, 0, row]
+    for column in range(input_words.shape[2]):
+        meets = np.uint32(word & input_words[vector, 0, column] & PULSES) != np.uint32(0)
+        touched = np.uint32(touched + np.uint32(meets))
+    if words > 1:
+        touched = np.uint32(0)
+        for column in range(input_words.shape[2]):
+            meet = np.uint32(0)
+            for number in range(words):
+                meet |= np.uint32(error_words[vector, number, row] & input_words[vector, number, column] & PULSES)
+            touched = np.uint32(touched + np.uint32(meet != np.uint32(0)))
+    return np.int64(touched)
 
 
 @scalar
