@@ -50,7 +50,7 @@ def explain_study(study: Study) -> str:
         *(f"      {_arrays(floor)}" for floor, _ in plans if floor.tiles),
         " 7  cosim/kernels over cross-points, device_models/kernels for one device: "
         f"{point.device.family}, {point.device.states:g} states, cycle-to-cycle noise {point.device.dw_min_std:g}",
-        " 8  cosim/scheduler.py _record: one Operation with its activity counts joins the trace",
+        " 8  cosim/scheduler.py _record: activity adds up per step and joins the trace as Operations with their counts",
         f" 9  cost_model/pricing.py: trace x price list {point.hardware.preset} = bill.csv",
         "10  cosim/record.py: the row joins results.csv; cosim/reporting makes the page",
         *_health(point),
