@@ -17,6 +17,7 @@ from cosim.tables import OUTCOMES, RESULT_COLUMNS, TILE_COLUMNS
 RESULT_NUMBERS = (*OUTCOMES, "seconds")
 HISTORY_NUMBERS = ("epoch", "samples", "test_accuracy")
 HISTORY_NEEDED = ("run_id", *HISTORY_NUMBERS)
+TILE_NEEDED = tuple(name for name in TILE_COLUMNS if name != "wire_error_lsb")  # older folders lack it
 TILE_NUMBERS = ("epoch", "tile", "mean_abs_weight")
 BILL_NUMBERS = ("energy_j", "latency_s", "area_m2")
 BILL_NEEDED = ("run_id", "operation", "component", *BILL_NUMBERS, "source")
@@ -85,7 +86,7 @@ def load_run(folder: Path) -> RunFrames:
         results=_read(folder / "results.csv", RESULT_COLUMNS, RESULT_NUMBERS),
         history=_read(folder / "history.csv", HISTORY_NEEDED, HISTORY_NUMBERS),
         bill=_read(folder / "bill.csv", BILL_NEEDED, BILL_NUMBERS),
-        tiles=_read(folder / "tiles.csv", TILE_COLUMNS, TILE_NUMBERS),
+        tiles=_read(folder / "tiles.csv", TILE_NEEDED, TILE_NUMBERS),
         study=_read_text(folder / "study.toml"),
         summary=_read_summary(folder / "summary.json"),
     )

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import tomli_w
 
@@ -354,6 +355,18 @@ def test_run_shows_the_results_and_the_page(
     assert {name: content for name, content in contents(out).items() if name.endswith((".csv", ".html"))} == {
         name: content for name, content in before.items() if name.endswith((".csv", ".html"))
     }
+
+
+def test_a_folder_from_before_wires_is_still_reported(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = shutil.copytree(finished, tmp_path / "older")
+    tiles = pd.read_csv(out / "tiles.csv").drop(columns="wire_error_lsb")
+    tiles.to_csv(out / "tiles.csv", index=False)
+
+    assert main(["report", str(out)]) == 0
+
+    assert "What the tiles hold" in (out / "index.html").read_text()
 
 
 def test_run_names_the_tiles_that_wound_up_after_the_results(
