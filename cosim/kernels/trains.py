@@ -22,7 +22,6 @@ STOCHASTIC, MEAN_COUNT, DETERMINISTIC = 0, 1, 2
 # A word of a train: 31 slots, and the sign of the line's value above them.
 WORD_SLOTS = 31
 SIGN, PULSES = np.uint32(1 << 31), np.uint32((1 << 31) - 1)
-SIGN_SHIFT = np.uint32(31)
 
 
 @scalar
