@@ -1,22 +1,53 @@
-"""The calibration table: one row per cell, setting and quantity; read by the bill and by the training alike."""
+"""The calibration table: what circuit simulation says of each cell; read by the bill and by the training alike."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from importlib.resources import files
 
+from circuits.laws import FittedLaw
 from device_models.quantity import Quantity
 
-COLUMNS = ("cell", "parameter", "setting", "quantity", "value", "unit", "kind", "source", "note")
+NUMBERS = ("bits", "tiles", "gamma", "cells")
+CONDITIONS = (*NUMBERS, "corner", "temperature_k")
+COLUMNS = ("cell", "quantity", *CONDITIONS, "value", "unit", "kind", "source", "note")
+LAW_COLUMNS = (
+    *("cell", "quantity", "formula", "coefficient", "value", "fitted_points", "held_out_points"),
+    *("worst_fit_error", "worst_held_out_error", "use"),
+)
 TABLES = files("circuits") / "calibrations"
+LAWS_ENDING = "_laws"
+NOMINAL, ROOM_K = "nominal", 300.0
 
 
 class CalibrationError(ValueError):
-    """A table, cell, setting or quantity that does not exist: what was asked and what there is."""
+    """A table, cell, condition or quantity that does not exist: what was asked and what there is."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number of the table with the conditions that it holds under; a condition that is left out does not matter."""
+
+    cell: str
+    name: str
+    conditions: Mapping[str, float | str]
+    quantity: Quantity
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The conditions that are numbers a table can be interpolated in."""
+        return {name: float(value) for name, value in self.conditions.items() if name in NUMBERS}
+
+    def holds_at(self, corner: str, temperature_k: float) -> bool:
+        """Say whether the row speaks of a corner and a temperature."""
+        return (
+            self.conditions.get("corner", corner) == corner
+            and self.conditions.get("temperature_k", temperature_k) == temperature_k
+        )
 
 
 @dataclass(frozen=True)
@@ -28,54 +59,154 @@ class Calibration:
     name
         Name of the technology, for example ``generic_45nm``.
     rows
-        (cell, quantity, setting) to quantity; the setting is None where the cell has none.
+        All numbers.
+    laws
+        (cell, quantity) to a law fitted through the rows at the nominal corner and 300 K.
+    header
+        Lines that say how the table was made.
     """
 
     name: str
-    rows: dict[tuple[str, str, int | None], Quantity]
+    rows: Sequence[Row]
+    laws: Mapping[tuple[str, str], FittedLaw] = field(default_factory=dict)
+    header: tuple[str, ...] = ()
 
-    def settings(self, cell: str) -> list[int]:
-        """Return the settings (for a converter: bits) that the table holds for a cell, sorted."""
-        return sorted({setting for (name, _, setting) in self.rows if name == cell and setting is not None})
+    @cached_property
+    def _index(self) -> dict[tuple[str, str], list[Row]]:
+        index: dict[tuple[str, str], list[Row]] = {}
+        for row in self.rows:
+            index.setdefault((row.cell, row.name), []).append(row)
+        return index
 
-    def quantity(self, cell: str, quantity: str, setting: int | None = None) -> Quantity:
-        """Return one number of the table.
+    @property
+    def cells(self) -> list[str]:
+        """Names of all cells, sorted."""
+        return sorted({row.cell for row in self.rows})
+
+    def bits(self, cell: str) -> list[int]:
+        """Return the resolutions that the table holds for a converter, sorted."""
+        return sorted({int(row.numbers["bits"]) for row in self.rows if row.cell == cell and "bits" in row.numbers})
+
+    def quantity(
+        self,
+        cell: str,
+        quantity: str,
+        *,
+        bits: int | None = None,
+        tiles: int | None = None,
+        gamma: float | None = None,
+        cells: int | None = None,
+        corner: str = NOMINAL,
+        temperature_k: float = ROOM_K,
+    ) -> Quantity:
+        """Return one number: as it was measured, from its law, or interpolated, in this order.
 
         Parameters
         ----------
         cell
-            ``sar_adc``, ``pulse_width_dac``, ``tia``, ``summing_stage``, ``sample_hold`` or ``pulse_driver``.
+            ``sar_adc``, ``tia``, … (`cells` lists them).
         quantity
             For example ``energy_j``, ``latency_s``, ``area_m2``, ``noise_lsb``, ``gain_mismatch``.
-        setting
-            Bits of a converter; None for the other cells.
+        bits
+            Resolution of a converter.
+        tiles
+            Tiles that a summing stage adds.
+        gamma
+            Gain of a TIA against that of the coarsest tile.
+        cells
+            Cross-points on the line that is driven or sensed.
+        corner, temperature_k
+            ``nominal``, ``fast`` or ``slow``; 300 K unless said otherwise.
 
         Raises
         ------
         CalibrationError
             If the table does not hold it; a table is never extrapolated.
         """
-        try:
-            return self.rows[cell, quantity, setting]
-        except KeyError:
-            pass
-        cells = sorted({name for name, _, _ in self.rows})
-        if cell not in cells:
-            raise CalibrationError(f"calibration {self.name}: no cell {cell!r}; cells: {', '.join(cells)}")
-        quantities = sorted({name for owner, name, _ in self.rows if owner == cell})
+        rows = self._index.get((cell, quantity))
+        if rows is None:
+            self._refuse_unknown(cell, quantity)
+        asked = {"bits": bits, "tiles": tiles, "gamma": gamma, "cells": cells}
+        given = {name: float(value) for name, value in asked.items() if value is not None}
+        where = f"calibration {self.name}: {cell} {quantity}"
+        known = [row for row in rows or () if row.holds_at(corner, temperature_k)]
+        if not known:
+            raise CalibrationError(f"{where} is not characterised at corner {corner!r}, {temperature_k:g} K")
+        names = sorted({name for row in known for name in row.numbers})
+        if missing := [name for name in names if name not in given]:
+            raise CalibrationError(f"{where} depends on {', '.join(missing)}; say at which")
+        for row in known:
+            if all(row.numbers.get(name) == given[name] for name in names):
+                return row.quantity
+        law = self.laws.get((cell, quantity))
+        if law and law.is_accurate and law.covers(given) and (corner, temperature_k) == (NOMINAL, ROOM_K):
+            note = f"{law.law.formula}, within {law.worst_held_out_error:.1%} of points held out of the fit"
+            return Quantity(law(given), known[0].quantity.unit, "fitted", "simulation", note)
+        value = _interpolated(known, names, given, where)
+        note = f"interpolated at {', '.join(f'{name} = {given[name]:g}' for name in names)}"
+        origin = known[0].quantity
+        return Quantity(value, origin.unit, "derived", origin.source, f"{note} in: {origin.note}")
+
+    def conditions_of(self, cell: str, quantity: str) -> set[str]:
+        """Return the names of the numbers that a quantity depends on.
+
+        Raises
+        ------
+        CalibrationError
+            If there is no such quantity.
+        """
+        if (cell, quantity) not in self._index:
+            self._refuse_unknown(cell, quantity)
+        return {name for row in self._index[cell, quantity] for name in row.numbers}
+
+    def range_of(self, cell: str, quantity: str, condition: str) -> tuple[float, float]:
+        """Return the lowest and highest value of a condition among the rows of a quantity.
+
+        Raises
+        ------
+        CalibrationError
+            If there is no such quantity, or it does not depend on the condition.
+        """
+        values = [row.numbers[condition] for row in self._index.get((cell, quantity), ()) if condition in row.numbers]
+        if not values:
+            self._refuse_unknown(cell, quantity)
+            raise CalibrationError(f"calibration {self.name}: {cell} {quantity} does not depend on {condition}")
+        return min(values), max(values)
+
+    def _refuse_unknown(self, cell: str, quantity: str) -> None:
+        if cell not in self.cells:
+            raise CalibrationError(f"calibration {self.name}: no cell {cell!r}; cells: {', '.join(self.cells)}")
+        quantities = sorted({row.name for row in self.rows if row.cell == cell})
         if quantity not in quantities:
             raise CalibrationError(
                 f"calibration {self.name}: {cell} has no {quantity!r}; it has {', '.join(quantities)}"
             )
-        raise CalibrationError(
-            f"calibration {self.name}: {cell} is not characterised at setting {setting}; "
-            f"settings: {', '.join(map(str, self.settings(cell))) or 'none'}"
-        )
+
+
+def _interpolated(rows: list[Row], names: list[str], given: Mapping[str, float], where: str) -> float:
+    """Return the value between rows, linear in one condition after the other."""
+    if not names:
+        return rows[0].quantity.value
+    name, *others = names
+    wanted = given[name]
+    values = sorted({row.numbers[name] for row in rows if name in row.numbers})
+    below = [value for value in values if value <= wanted]
+    above = [value for value in values if value >= wanted]
+    if not below or not above:
+        held = ", ".join(f"{value:g}" for value in values)
+        raise CalibrationError(f"{where} is not characterised at {name} = {wanted:g}; it is at {held}")
+    low, high = below[-1], above[0]
+    ends = [
+        _interpolated([row for row in rows if row.numbers.get(name) == end], others, given, where)
+        for end in ((low, high) if high > low else (low,))
+    ]
+    return ends[0] if high == low else ends[0] + (ends[1] - ends[0]) * (wanted - low) / (high - low)
 
 
 def list_calibrations() -> list[str]:
     """Return the names of all committed tables."""
-    return sorted(entry.name.removesuffix(".csv") for entry in TABLES.iterdir() if entry.name.endswith(".csv"))
+    names = (entry.name.removesuffix(".csv") for entry in TABLES.iterdir() if entry.name.endswith(".csv"))
+    return sorted(name for name in names if not name.endswith(LAWS_ENDING))
 
 
 @cache
@@ -89,28 +220,80 @@ def load_calibration(name: str) -> Calibration:
     """
     if name not in list_calibrations():
         raise CalibrationError(f"calibration {name!r} is unknown; known: {', '.join(list_calibrations())}")
-    return read_calibration(name, (TABLES / f"{name}.csv").read_text(encoding="utf-8"))
+    laws = TABLES / f"{name}{LAWS_ENDING}.csv"
+    return read_calibration(
+        name,
+        (TABLES / f"{name}.csv").read_text(encoding="utf-8"),
+        laws.read_text(encoding="utf-8") if laws.is_file() else "",
+    )
 
 
-def read_calibration(name: str, text: str) -> Calibration:
-    """Parse the text of a calibration table; lines that start with ``#`` say how it was made."""
+def read_calibration(name: str, text: str, laws: str = "") -> Calibration:
+    """Parse the text of a calibration table and of its laws; lines that start with ``#`` say how it was made.
+
+    Raises
+    ------
+    CalibrationError
+        If a row is not valid, or given twice.
+    """
+    reader = _reader(name, text, COLUMNS)
+    rows = list(_rows(name, reader))
+    header = tuple(line.removeprefix("#").strip() for line in text.splitlines() if line.startswith("#"))
+    return Calibration(name, rows, _laws(name, rows, laws) if laws else {}, header)
+
+
+def _reader(name: str, text: str, columns: tuple[str, ...]) -> csv.DictReader[str]:
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     reader = csv.DictReader(io.StringIO("\n".join(lines)))
-    if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise CalibrationError(f"calibration {name}: columns are {reader.fieldnames}, expected {list(COLUMNS)}")
-    return Calibration(name, dict(_entries(name, reader)))
+    if tuple(reader.fieldnames or ()) != columns:
+        raise CalibrationError(f"calibration {name}: columns are {reader.fieldnames}, expected {list(columns)}")
+    return reader
 
 
-def _entries(name: str, reader: Iterable[dict[str, str]]) -> Iterable[tuple[tuple[str, str, int | None], Quantity]]:
+def _rows(name: str, reader: Iterable[dict[str, str]]) -> Iterable[Row]:
     seen = set()
     for row in reader:
         try:
-            setting = int(row["setting"]) if row["setting"] else None
+            conditions: dict[str, float | str] = {
+                key: row[key] if key == "corner" else float(row[key]) for key in CONDITIONS if row[key]
+            }
             number = Quantity(float(row["value"]), row["unit"], row["kind"], row["source"], row["note"])
         except (TypeError, ValueError) as error:
             raise CalibrationError(f"calibration {name}: row {list(row.values())}: {error}") from None
-        address = (row["cell"], row["quantity"], setting)
+        address = (row["cell"], row["quantity"], *sorted(conditions.items()))
         if address in seen:
             raise CalibrationError(f"calibration {name}: {address} is given twice")
         seen.add(address)
-        yield address, number
+        yield Row(row["cell"], row["quantity"], conditions, number)
+
+
+def _laws(name: str, rows: Sequence[Row], text: str) -> dict[tuple[str, str], FittedLaw]:
+    """Return the fitted laws: their form is in the cell's code, their coefficients in the file."""
+    from circuits.cells import cell
+
+    groups: dict[tuple[str, str], list[dict[str, str]]] = {}
+    for line in _reader(f"{name}{LAWS_ENDING}", text, LAW_COLUMNS):
+        groups.setdefault((line["cell"], line["quantity"]), []).append(line)
+    fitted = {}
+    for (owner, quantity), lines in groups.items():
+        law = next((law for law in cell(owner).laws if law.quantity == quantity), None)
+        if law is None or set(law.start) != {line["coefficient"] for line in lines}:
+            raise CalibrationError(f"calibration {name}: the law of {owner} {quantity} is not that of the cell")
+        points = [row for row in rows if (row.cell, row.name) == (owner, quantity) and row.holds_at(NOMINAL, ROOM_K)]
+        first = lines[0]
+        fitted[owner, quantity] = FittedLaw(
+            law=law,
+            coefficients={line["coefficient"]: float(line["value"]) for line in lines},
+            ranges={
+                variable: (
+                    min(row.numbers[variable] for row in points),
+                    max(row.numbers[variable] for row in points),
+                )
+                for variable in law.variables
+            },
+            fitted_points=int(first["fitted_points"]),
+            held_out_points=int(first["held_out_points"]),
+            worst_fit_error=float(first["worst_fit_error"]),
+            worst_held_out_error=float(first["worst_held_out_error"]),
+        )
+    return fitted

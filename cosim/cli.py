@@ -174,6 +174,73 @@ def fit(
         )
 
 
+@app.command(epilog="Example: cosim characterise sar_adc tia --out runs/periphery")
+def characterise(
+    cells: Annotated[list[str] | None, typer.Argument(help="Cells; all where not given.", show_default=False)] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder of points, figures and laws.")] = Path("runs/periphery"),
+    table: Annotated[
+        Path | None, typer.Option("--table", help="Folder of the calibration table; the package's where not given.")
+    ] = None,
+    workers: Workers = None,
+) -> None:
+    """Simulate the cells of the periphery with ngspice, and write what was measured into the calibration table."""
+    with _plain_errors():
+        from circuits.cells import CELLS
+        from circuits.characterise import CharacterisationError
+        from circuits.characterise import characterise as characterise_cells
+        from circuits.simulator import SimulationError
+        from cosim.config import ConfigError
+        from cosim.reporting.periphery import summary_table, write_report
+        from cosim.workers import RunError
+
+        try:
+            with _progress_bar("Characterise", unit="points") as progress:
+                done = characterise_cells(
+                    cells or CELLS, table_folder=table, workers=workers or os.cpu_count() or 1, progress=progress
+                )
+            written = write_report(done, out)
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
+        except (CharacterisationError, SimulationError) as error:
+            raise RunError(str(error)) from None
+        _console().print(summary_table(done))
+        _console().print(f"Report: {written}", soft_wrap=True)
+
+
+@app.command(epilog="Example: cosim check runs/demo --size 16")
+def check(
+    target: Annotated[Path, typer.Argument(help="Folder of a run, or a study file to train.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder; RUN/check or runs/STUDY_check where not given.")
+    ] = None,
+    size: Annotated[int, typer.Option("--size", help="Lines of a sub-array, 1 to 48.")] = 32,
+    run_id: Annotated[
+        str | None, typer.Option("--run-id", help="Run of the folder; else that with most tiles.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", help="Mini-batches that a study is trained, instead of an epoch.")
+    ] = None,
+    tolerance_lsb: Annotated[
+        float, typer.Option("--tolerance-lsb", help="Largest rms of what the tile model does not explain.")
+    ] = 0.5,
+) -> None:
+    """Solve sub-arrays of a trained network as circuits with ngspice, and compare with the behavioural tiles."""
+    with _plain_errors():
+        from cosim.check import check as check_circuit
+        from cosim.reporting.check import check_table, split_table, write_check
+        from cosim.workers import RunError
+
+        done = check_circuit(target, size=size, run_id=run_id, steps=steps, tolerance_lsb=tolerance_lsb, tell=_say)
+        if out is None:
+            out = target / "check" if target.is_dir() else Path("runs") / f"{target.stem}_check"
+        page = write_check(done, out, f"Circuit in the loop: {target.stem}")
+        _console().print(check_table(done))
+        _console().print(split_table(done))
+        _console().print(f"Page: {page}", soft_wrap=True)
+        if not done.passed:
+            raise RunError(f"the check failed: {done.reasons()}")
+
+
 @app.command(name="list")
 def list_known(
     kind: Annotated[Kind, typer.Argument(help="What to list.", show_default=False)],
@@ -227,14 +294,14 @@ def _run(study: Study, folder: Path, workers: int | None, dask: str | None = Non
 
 
 @contextmanager
-def _progress_bar(title: str) -> Iterator[Progress]:
+def _progress_bar(title: str, unit: str = "epochs") -> Iterator[Progress]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("epochs"),
+        TextColumn(unit),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=_console()) as bar:

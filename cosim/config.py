@@ -11,12 +11,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from circuits.calibration import CalibrationError
 from cosim.algorithms import ALGORITHMS, Algorithm, Parameters
 from cosim.data import SHAPES, DataShape
 from cosim.network import NETWORKS, LayerSpec, NetworkError
-from cosim.periphery import BoundManagement, NoiseManagement
-from cosim.sections import STATES_MAX, ConfigError, HardwareSection, PointSection, check_sections
+from cosim.periphery import BoundManagement, NoiseManagement, Periphery
+from cosim.sections import STATES_MAX, ConfigError, HardwareSection, PointSection, WiresSection, check_sections
 from cosim.sweep import checked_axes, combinations, common_part, leaf_keys_of, lookup, with_values, without
+from cost_model.components import area_charges, charges
 from cost_model.hardware import Hardware, HardwareError, hardware_preset
 from device_models.parameters import DeviceError, PulsedDevice
 from device_models.presets import load_device
@@ -207,7 +209,7 @@ def _point(tree: dict[str, Any], where: str, folder: Path) -> Point:
     section, algorithm = check_sections(tree, where)
     try:
         return _resolve(section, algorithm, folder)
-    except (DeviceError, HardwareError, NetworkError, ProvenanceError, ConfigError) as error:
+    except (DeviceError, HardwareError, CalibrationError, NetworkError, ProvenanceError, ConfigError) as error:
         raise ConfigError(f"{where}: {error}") from None
 
 
@@ -233,6 +235,10 @@ def _resolve(section: PointSection, algorithm: Parameters, folder: Path) -> Poin
             "no place for a reference array and has no symmetric point; set it to 0, or take algorithm agad"
         )
     hardware, ideal_io = _hardware(section.hardware)
+    charges(hardware, algorithm.name)  # what has no price is refused before anything is trained
+    area_charges(hardware)
+    if not ideal_io:
+        Periphery.from_hardware(hardware, ideal=False)
     resolved = section.model_dump(mode="json", by_alias=True)
     resolved["network"]["sizes"] = list(sizes)
     resolved["algorithm"] = algorithm.model_dump(mode="json")
@@ -270,9 +276,24 @@ def _hardware(section: HardwareSection) -> tuple[Hardware, bool]:
         columns_per_adc=pick(section.adc.columns_per_adc, "columns_per_adc"),
         shared_by_tiles=pick(section.adc.shared_by_tiles, "shared_by_tiles"),
         dac_bits=pick(section.dac.bits, "dac_bits"),
+        dac_model=section.dac.model,
         overrides=dict(section.values),
     )
     return hardware, bool(pick(section.ideal_io, "ideal_io"))
+
+
+def _resolved_wires(section: WiresSection, hardware: Hardware) -> dict[str, float]:
+    """Return the wires with the conductances of the calibration table where the study gives none."""
+    given = section.model_dump(mode="json")
+    for name in ("min_conductance_s", "max_conductance_s"):
+        if given[name] is None:
+            given[name] = hardware.calibration.quantity("crossbar", name).value
+    if given["min_conductance_s"] >= given["max_conductance_s"]:
+        raise HardwareError(
+            f"hardware.wires: min_conductance_s = {given['min_conductance_s']:g} is not allowed; it must be below "
+            f"max_conductance_s = {given['max_conductance_s']:g}"
+        )
+    return given
 
 
 def _resolved_hardware(section: HardwareSection, hardware: Hardware, ideal_io: bool) -> dict[str, Any]:
@@ -291,8 +312,8 @@ def _resolved_hardware(section: HardwareSection, hardware: Hardware, ideal_io: b
             "columns_per_adc": hardware.columns_per_adc,
             "shared_by_tiles": hardware.shared_by_tiles,
         },
-        "dac": {"model": section.dac.model, "bits": hardware.dac_bits},
+        "dac": {"model": hardware.dac_model, "bits": hardware.dac_bits},
         "pulses": section.pulses.model_dump(mode="json"),
-        "wires": None if section.wires is None else section.wires.model_dump(mode="json"),
+        "wires": None if section.wires is None else _resolved_wires(section.wires, hardware),
         "values": dict(section.values),
     }

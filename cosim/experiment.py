@@ -300,13 +300,14 @@ def make_network(point: Point, scheduler: Scheduler) -> Network:
     from cosim.tile_group import TileGroup
     from cosim.wires import Wires
 
+    significances = scheduler.algorithm.significances
     periphery = Periphery.from_hardware(
         point.hardware,
         ideal=point.ideal_io,
+        tiles=max(sum(1 for value in significances if value), 1),
         noise_management=point.noise_management,
         bound_management=point.bound_management,
     )
-    significances = scheduler.algorithm.significances
     wires = point.resolved["hardware"].get("wires")
     matrices: list[TileGroup | DigitalMatrix] = []
     for place, spec in enumerate(point.layers):

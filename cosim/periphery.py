@@ -7,10 +7,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, get_args
 
+from circuits.frame import ADC_HIGH_V, ADC_LOW_V
+from cost_model.components import calibrated
 from cost_model.hardware import Hardware
 
 NoiseManagement = Literal["abs_max", "max", "constant", "abs_max_np_sum", "off"]
 BoundManagement = Literal["off", "iterative", "iterative_worst_case"]
+
+# Swing of a column at the converter's input, up or down, for its largest code.
+FULL_SCALE_V = (ADC_HIGH_V - ADC_LOW_V) / 2
+# Each converter's offset is measured once and its whole codes subtracted; anything up to half a code is left.
+CALIBRATED_OFFSET_LSB = 1 / math.sqrt(12)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +68,16 @@ class Periphery:
     bound_resolution_max
         Likewise once a step of the DAC is more than this share of the largest input; it limits the divisor of
         ``abs_max_np_sum`` too, > 0.
+    columns_per_adc
+        Neighbouring outputs of a physical array that take turns on one converter, >= 1; they share its errors.
+    adc_capacitor_mismatch
+        Relative standard deviation of one unit capacitor in the binary array of every converter, >= 0.
+    adc_offset_lsb
+        Offset of each converter that calibration leaves, rms over the converters in LSB, >= 0; spread evenly.
+    dac_capacitor_mismatch
+        As of the converter, for a capacitive DAC on every input line; a line at 0 stays at 0.
+    dac_offset_lsb
+        Error of the duration of every pulse of a pulse-width DAC in its steps, > -1; no pulse, no error.
 
     Raises
     ------
@@ -85,6 +102,11 @@ class Periphery:
     bound_management: BoundManagement = "off"
     bound_factor_max: float = 1000.0
     bound_resolution_max: float = 0.25
+    columns_per_adc: int = 1
+    adc_capacitor_mismatch: float = 0.0
+    adc_offset_lsb: float = 0.0
+    dac_capacitor_mismatch: float = 0.0
+    dac_offset_lsb: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("dac_bits", "adc_bits"):
@@ -96,12 +118,25 @@ class Periphery:
                 raise ValueError(f"periphery: {name} = {getattr(self, name)} is not allowed; it must be above 0")
         for name in (
             *("noise_lsb", "gain_mismatch", "input_noise", "output_noise", "weight_noise", "output_nonlinearity"),
-            "noise_management_threshold",
+            *("noise_management_threshold", "adc_capacitor_mismatch", "adc_offset_lsb", "dac_capacitor_mismatch"),
         ):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"periphery: {name} = {getattr(self, name)} is not allowed; it is at least 0")
         if not self.bound_factor_max >= 1:
             raise ValueError(f"periphery: bound_factor_max = {self.bound_factor_max} is not allowed; it is at least 1")
+        if not self.columns_per_adc >= 1:
+            raise ValueError(f"periphery: columns_per_adc = {self.columns_per_adc} is not allowed; it is at least 1")
+        if not -1 < self.dac_offset_lsb < math.inf:
+            raise ValueError(f"periphery: dac_offset_lsb = {self.dac_offset_lsb} is not allowed; it must be above -1")
+        if self.dac_offset_lsb and self.dac_capacitor_mismatch:
+            raise ValueError(
+                f"periphery: dac_offset_lsb = {self.dac_offset_lsb} is of a pulse-width DAC, dac_capacitor_mismatch = "
+                f"{self.dac_capacitor_mismatch} of a capacitive one; one of them must be 0"
+            )
+        for name in ("adc_capacitor_mismatch", "adc_offset_lsb", "dac_capacitor_mismatch", "dac_offset_lsb"):
+            bits = f"{name[:3]}_bits"
+            if getattr(self, name) and not getattr(self, bits):
+                raise ValueError(f"periphery: {name} = {getattr(self, name)} has no effect without {bits}")
         for name, known in (("noise_management", NoiseManagement), ("bound_management", BoundManagement)):
             if getattr(self, name) not in get_args(known):
                 allowed = ", ".join(get_args(known))
@@ -127,12 +162,23 @@ class Periphery:
         """Noise of the converter and of the column before it, rms in LSB."""
         return math.hypot(self.noise_lsb, self.output_noise * self.adc_levels / self.full_scale)
 
+    @property
+    def adc_errs(self) -> bool:
+        """Whether converters differ from each other and from an ideal one."""
+        return self.adc_capacitor_mismatch > 0 or self.adc_offset_lsb > 0
+
+    @property
+    def bend(self) -> float:
+        """What the magnitude of a column is multiplied by in the denominator of `output_nonlinearity`."""
+        return self.output_nonlinearity / self.full_scale
+
     @cached_property
     def is_plain(self) -> bool:
-        """Whether a read is a product between a DAC at full swing and a noisy converter, with nothing else."""
-        disturbed = self.input_noise or self.weight_noise or self.output_nonlinearity
+        """Whether a read is a product between a DAC at full swing and a noisy converter, and no line is noisy."""
+        disturbed = self.input_noise or self.weight_noise
         scaled = self.noise_management == "abs_max" and not self.noise_management_threshold
-        return scaled and not disturbed and (self.adc_levels > 0 or not self.output_noise)
+        ends_in_converter = self.adc_levels > 0 or not (self.output_noise or self.output_nonlinearity)
+        return scaled and not disturbed and ends_in_converter
 
     def may_read_again(self, factor: float) -> bool:
         """Return whether bound management asks for another read after one with its input divided by `factor`."""
@@ -149,6 +195,7 @@ class Periphery:
         hardware: Hardware,
         *,
         ideal: bool,
+        tiles: int = 1,
         noise_management: NoiseManagement = "abs_max",
         bound_management: BoundManagement = "off",
     ) -> Periphery:
@@ -160,19 +207,46 @@ class Periphery:
             The design.
         ideal
             True switches every error off, and with it every management; what the converters cost stays.
+        tiles
+            Tiles that are read together, >= 1.
         noise_management, bound_management
             How inputs are scaled, and what happens where outputs clip.
         """
         if ideal:
             return cls(shared_by_tiles=hardware.shared_by_tiles)
-        table = hardware.calibration
         return cls(
             dac_bits=hardware.dac_bits,
             adc_bits=hardware.adc_bits,
             full_scale=hardware.adc_full_scale,
-            noise_lsb=table.quantity("sar_adc", "noise_lsb", hardware.adc_bits).value,
-            gain_mismatch=table.quantity("summing_stage", "gain_mismatch").value,
             shared_by_tiles=hardware.shared_by_tiles,
+            columns_per_adc=hardware.columns_per_adc,
             noise_management=noise_management,
             bound_management=bound_management,
+            adc_offset_lsb=CALIBRATED_OFFSET_LSB,
+            **_from_table(hardware, tiles),
         )
+
+
+def _from_table(hardware: Hardware, tiles: int) -> dict[str, float]:
+    """Return the errors that circuit simulation found in the cells of a design, as fields of `Periphery`.
+
+    The gain error of the converters is not among them: all have the same, and the digital scale takes it up.
+    """
+
+    def error(cell: str, quantity: str) -> float:
+        return calibrated(hardware, cell, quantity, tiles=tiles if hardware.shared_by_tiles else 1).value
+
+    column_noise_v = math.hypot(error("summing_stage", "read_noise_v"), error("sample_hold", "noise_v"))
+    errors = {
+        "noise_lsb": error("sar_adc", "noise_lsb"),
+        "adc_capacitor_mismatch": error("sar_adc", "capacitor_mismatch"),
+        "gain_mismatch": error("summing_stage", "gain_mismatch"),
+        "output_noise": column_noise_v / FULL_SCALE_V * hardware.adc_full_scale,
+        # The coarsest tile swings its TIA the most. Columns that stretch instead of saturating count as straight.
+        "output_nonlinearity": max(error("tia", "nonlinearity"), 0.0),
+    }
+    if hardware.dac_model == "capacitive":
+        errors["dac_capacitor_mismatch"] = error("capacitive_dac", "capacitor_mismatch")
+    else:
+        errors["dac_offset_lsb"] = error("pulse_width_dac", "offset_lsb")
+    return errors

@@ -85,7 +85,7 @@ class AdcSection(Section):
 class DacSection(Section):
     """Converters of the driven lines."""
 
-    model: Literal["pulse_width"] = "pulse_width"
+    model: Literal["pulse_width", "capacitive"] = "pulse_width"
     bits: int | None = Field(None, ge=1)
 
 
@@ -102,18 +102,18 @@ class PulsesSection(Section):
 
 
 class WiresSection(Section):
-    """Lines with resistance; the same keys and ranges as `cosim.wires.Wires`."""
+    """Lines with resistance, as in `cosim.wires.Wires`; conductances are those of the table where not given."""
 
     segment_resistance_ohm: float = Field(gt=0, le=NUMBER_MAX)
-    min_conductance_s: float = Field(1e-6, gt=0, le=1)
-    max_conductance_s: float = Field(1e-5, gt=0, le=1)
+    min_conductance_s: float | None = Field(None, gt=0, le=1)
+    max_conductance_s: float | None = Field(None, gt=0, le=1)
 
     @model_validator(mode="after")
     def _check_order(self) -> WiresSection:
-        if self.min_conductance_s >= self.max_conductance_s:
+        low, high = self.min_conductance_s, self.max_conductance_s
+        if low is not None and high is not None and low >= high:
             raise ValueError(
-                f"min_conductance_s = {self.min_conductance_s:g} is not allowed; it must be below max_conductance_s = "
-                f"{self.max_conductance_s:g}"
+                f"min_conductance_s = {low:g} is not allowed; it must be below max_conductance_s = {high:g}"
             )
         return self
 

@@ -9,11 +9,13 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from cosim.converters import Converters, draw_converters
 from cosim.kernels.ageing import age_devices, expose
 from cosim.kernels.update import SLOPE_MAX
 from cosim.periphery import Periphery
 from cosim.pulsing import update_tile
 from cosim.reading import FloatArray, checked, read_matrices
+from cost_model.floorplan import Side
 from cost_model.operations import PulseActivity
 from device_models.kernels.pulse import FAMILY_CODES
 from device_models.kernels.random_numbers import make_key
@@ -239,13 +241,30 @@ class Tile:
 
     def forward(self, inputs: npt.ArrayLike) -> FloatArray:
         """Return W x for each vector: (batch, inputs) to (batch, outputs), float32, through the periphery."""
-        values = checked("inputs", inputs, self.shape[1])
-        return read_matrices([self._weights], values, self.periphery, max(self.shape[1], 1), self.next_key())[0]
+        return self._read(checked("inputs", inputs, self.shape[1]), forward=True)
 
     def backward(self, errors: npt.ArrayLike) -> FloatArray:
         """Return Wᵀ d for each vector: (batch, outputs) to (batch, inputs), float32, through the periphery."""
-        values, block = checked("errors", errors, self.shape[0]), max(self.shape[0], 1)
-        return read_matrices([self._weights.T], values, self.periphery, block, self.next_key(), forward=False)[0]
+        return self._read(checked("errors", errors, self.shape[0]), forward=False)
+
+    def _read(self, values: FloatArray, *, forward: bool) -> FloatArray:
+        matrix, block = (self._weights if forward else self._weights.T), max(values.shape[1], 1)
+        converters = self._converters[forward]
+        return read_matrices(
+            [matrix], values, self.periphery, block, self.next_key(), forward=forward, converters=converters
+        )[0]
+
+    @cached_property
+    def _converters(self) -> dict[bool, Converters]:
+        """The converters of a tile that is read on its own, as one array, by direction."""
+        outputs, inputs = (Side(lines, max(lines, 1)) for lines in self.shape)
+        sides = {True: (inputs, outputs), False: (outputs, inputs)}
+        return {
+            forward: draw_converters(
+                self.periphery, *pair, tiles=1, seed=self._seed, stream=self._stream, forward=forward
+            )
+            for forward, pair in sides.items()
+        }
 
     def update(self, inputs: npt.ArrayLike, errors: npt.ArrayLike, learning_rate: float) -> PulseActivity:
         """Change W by -learning_rate dᵀx by pulse coincidences, sample after sample.

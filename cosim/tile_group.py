@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import astuple, replace
+from dataclasses import astuple
 
 import numpy as np
 import numpy.typing as npt
 
+from cosim.converters import draw_converters
 from cosim.digital_matrix import subtract_outer_products
-from cosim.kernels.convert import convert_columns
 from cosim.kernels.digital import take_multiples
 from cosim.periphery import Periphery
-from cosim.reading import FloatArray, checked, read_matrices
+from cosim.reading import FloatArray, checked, read_lines, read_matrices
 from cosim.tile import SINGLE_PULSE, PulsedUpdate, Tile
 from cosim.wires import WiredGroup, Wires
 from cost_model.floorplan import Side
@@ -95,6 +95,17 @@ class TileGroup:
         self.reads = 0
         normal = np.random.Generator(np.random.Philox(key=[seed, self._stream])).standard_normal
         self._gain_errors = self.periphery.gain_mismatch * normal(len(self.tiles))
+        self._converters = {
+            forward: draw_converters(
+                self.periphery,
+                *self.sides(forward=forward),
+                tiles=1 if self.periphery.shared_by_tiles else len(self.tiles),
+                seed=seed,
+                stream=self._stream,
+                forward=forward,
+            )
+            for forward in (True, False)
+        }
         self.pointers = np.zeros(len(self.tiles), dtype=np.int64)
         self.memory: dict[str, npt.NDArray[np.generic]] = {}
         self.set_significances(self.nominal_significances)
@@ -102,9 +113,14 @@ class TileGroup:
         self.wired: WiredGroup | None = None
         self._changed = True
         if wires is not None:
-            inputs, outputs = Side(shape[1], array_rows).block_lines, Side(shape[0], array_cols).block_lines
+            inputs, outputs = (side.block_lines for side in self.sides(forward=True))
             lsb = self.periphery.full_scale / (self.periphery.adc_levels or LEVELS_WITHOUT_CONVERTER)
             self.wired = WiredGroup(self.tiles, wires, max(inputs, 1), max(outputs, 1), lsb)
+
+    def sides(self, *, forward: bool) -> tuple[Side, Side]:
+        """Return the driven side and the sensed side of a read."""
+        inputs, outputs = Side(self.shape[1], self.array_rows), Side(self.shape[0], self.array_cols)
+        return (inputs, outputs) if forward else (outputs, inputs)
 
     def set_significances(self, nominal: Sequence[float]) -> None:
         """Set the gains of the summing stage; each tile's is off by its own fixed error. `recombine` is due then."""
@@ -152,17 +168,23 @@ class TileGroup:
         if self.wired is not None and self._changed:
             self.wired.follow(self.significances, values, forward=forward)
             self._changed = False
-        composite = self._composite if self.wired is None else self.wired.composite
-        matrices = [composite] if self.periphery.shared_by_tiles else self._weighted_tiles()
+        if self.periphery.shared_by_tiles:
+            tiles, matrices = [0], [self._composite if self.wired is None else self.wired.composite]
+        else:
+            tiles = [place for place, significance in enumerate(self.significances) if significance]
+            matrices = [np.float32(self.significances[place]) * self._seen(place) for place in tiles]
         if not forward:
             matrices = [matrix.T for matrix in matrices]
-        driven = Side(self.shape[1], self.array_rows) if forward else Side(self.shape[0], self.array_cols)
-        block = max(driven.block_lines, 1)
-        return read_matrices(matrices, values, self.periphery, block, self.next_key(), forward=forward)
-
-    def _weighted_tiles(self) -> list[FloatArray]:
-        pairs = enumerate(self.significances)
-        return [np.float32(significance) * self._seen(place) for place, significance in pairs if significance]
+        driven, _ = self.sides(forward=forward)
+        return read_matrices(
+            matrices,
+            values,
+            self.periphery,
+            max(driven.block_lines, 1),
+            self.next_key(),
+            forward=forward,
+            converters=self._converters[forward].of_tiles(tiles),
+        )
 
     def _seen(self, place: int) -> FloatArray:
         """Return the weights of one tile as a read sees them."""
@@ -193,22 +215,18 @@ class TileGroup:
     def read_columns(self, source: int, columns: npt.NDArray[np.int64]) -> FloatArray:
         """Read columns of one tile by one-hot inputs; returns float32 (columns, outputs) as the converter gave it.
 
-        A one-hot input is at full scale on one line of one array: one conversion per output, no partial sums, and
-        nothing for noise management or bound management to do.
+        A one-hot input is at full scale on one line of one array: one conversion per output, no partial sums.
         """
-        if not self.periphery.is_plain:
-            direct = replace(self.periphery, noise_management="off", bound_management="off")
-            key = self.next_key()
-            return read_matrices(
-                [self._seen(source)], self._one_hot(columns), direct, self.shape[1], key, forward=False
-            )[0]
-        values = np.ascontiguousarray(self._seen(source)[:, columns].T)
-        if not self.periphery.adc_levels:
-            return values
-        levels, noise = self.periphery.adc_levels, self.periphery.converter_noise
-        read = np.empty_like(values)
-        convert_columns(values, levels, self.periphery.full_scale, noise, self.next_key(), 0, read, False)
-        return read
+        driven, _ = self.sides(forward=True)
+        return read_lines(
+            self._seen(source),
+            columns,
+            self.periphery,
+            max(driven.block_lines, 1),
+            self.next_key() if self.periphery.adc_levels or not self.periphery.is_plain else np.uint64(0),
+            tile=0 if self.periphery.shared_by_tiles else source,
+            converters=self._converters[True],
+        )
 
     def add_to_columns(
         self, target: int, columns: npt.NDArray[np.int64], values: FloatArray, rate: float

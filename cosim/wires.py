@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from circuits.frame import MAX_CONDUCTANCE_S, MIN_CONDUCTANCE_S
 from circuits.wires import effective_conductance
 from cosim.kernels.effective import cells_of, effective_weights
 from cosim.tile import Tile
@@ -41,8 +42,8 @@ class Wires:
     """
 
     segment_resistance_ohm: float
-    min_conductance_s: float = 1e-6
-    max_conductance_s: float = 1e-5
+    min_conductance_s: float = MIN_CONDUCTANCE_S
+    max_conductance_s: float = MAX_CONDUCTANCE_S
 
     def __post_init__(self) -> None:
         if not 0 < self.segment_resistance_ohm < float("inf"):

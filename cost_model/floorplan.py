@@ -185,7 +185,7 @@ class LayerFloorplan:
             "lines": float(lines * self.tiles),
             "dacs": float((inputs.lines + (outputs.lines if backward else 0)) * min(self.tiles, 1)),
             "tias": float(sensed * self.tiles),
-            "summing_stages": float(sensed if self.shared_by_tiles and self.tiles > 1 else 0),
+            "summing_stages": float(sensed * self.converter_sets),
             "sample_holds": float(sensed * self.converter_sets),
             "adcs": float(adcs * self.converter_sets),
             "digital_units": 1.0,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 from circuits.calibration import Calibration, load_calibration
 from cost_model.floorplan import Conventions, LayerFloorplan, MatrixShape
@@ -17,6 +17,9 @@ from device_models.quantity import Quantity, quantity_from_table
 PRESETS = files("cost_model") / "presets"
 WHOLE_NUMBERS = frozenset({"vector_bytes", "buffer_bytes", "bias_bytes", "outer_product_vectors"})
 FRACTIONS = frozenset({"activity_pulse_probability", "activity_input_density", "activity_drive"})
+
+
+DacModel = Literal["pulse_width", "capacitive"]
 
 
 class HardwareError(ValueError):
@@ -57,6 +60,8 @@ class Hardware:
         Input lines and output lines of a physical array, >= 1.
     adc_bits, dac_bits
         Resolution of the converters; must be in the calibration table.
+    dac_model
+        ``pulse_width``: inputs are durations of pulses of one height; ``capacitive``: heights, held by a buffer.
     adc_full_scale
         Largest converted column output, in units of weight times full-scale input.
     columns_per_adc
@@ -81,6 +86,7 @@ class Hardware:
     columns_per_adc: int
     shared_by_tiles: bool
     dac_bits: int
+    dac_model: DacModel = "pulse_width"
     overrides: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -91,9 +97,9 @@ class Hardware:
             )
         for key, cell, bits in (
             ("adc", "sar_adc", self.adc_bits),
-            ("dac", "pulse_width_dac", self.dac_bits),
+            ("dac", self.dac_cell, self.dac_bits),
         ):
-            known = self.calibration.settings(cell)
+            known = self.calibration.bits(cell)
             if bits not in known:
                 raise HardwareError(
                     f"hardware.{key}.bits = {bits} is not in calibration table {self.calibration.name!r}; "
@@ -111,6 +117,11 @@ class Hardware:
     def table(self) -> Mapping[str, Any]:
         """The TOML table of the preset."""
         return hardware_preset(self.preset)
+
+    @property
+    def dac_cell(self) -> str:
+        """Name of the cell that converts inputs."""
+        return f"{self.dac_model}_dac"
 
     @property
     def calibration(self) -> Calibration:

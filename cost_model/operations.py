@@ -23,8 +23,8 @@ COUNTS: dict[str, str] = {
     "cell_drive": "cross-points times the duration of their read pulse as a fraction of the longest pulse",
     "dac_conversions": "digital values turned into a read pulse",
     "column_reads": "tile columns (backward: rows) sensed by a TIA",
-    "summations": "column outputs summed over the tiles before the converter",
-    "summation_rounds": "reads in which tiles are summed",
+    "summations": "column outputs that a summing stage integrates over the read pulses, all its tiles at once",
+    "summation_rounds": "reads, each of which waits for the summing stages once",
     "sample_holds": "voltages sampled and held for a converter",
     "adc_conversions": "voltages turned into a digital value",
     "adc_rounds": "conversions that follow one another on one converter",
@@ -165,11 +165,11 @@ def read_counts(plan: LayerFloorplan, activity: ReadActivity, *, tiles: int, for
     """Return what reading `tiles` tiles together activates; backward, the lines change roles.
 
     One DAC feeds the same line of all tiles and arrays; the columns of the tiles are summed before one
-    converter where converters are shared by tiles (Li et al., arXiv:2510.02516, section 3.3).
+    converter where converters are shared by tiles (Li et al., arXiv:2510.02516, section 3.3). The stage that sums them
+    integrates pulses of different length too, so a single tile needs it as well.
     """
     driven, sensed = plan.sides(forward)
     sets = 1 if plan.shared_by_tiles else tiles
-    summed = plan.shared_by_tiles and tiles > 1
     vectors = activity.vectors
     outputs = vectors * sensed.lines * driven.blocks
     return counts(
@@ -180,8 +180,8 @@ def read_counts(plan: LayerFloorplan, activity: ReadActivity, *, tiles: int, for
         cell_drive=activity.drive * sensed.lines * tiles,
         dac_conversions=vectors * driven.lines,
         column_reads=outputs * tiles,
-        summations=outputs if summed else 0,
-        summation_rounds=vectors if summed else 0,
+        summations=outputs * sets,
+        summation_rounds=vectors,
         sample_holds=outputs * sets,
         adc_conversions=outputs * sets,
         adc_rounds=vectors * plan.adc_rounds(forward),

@@ -96,5 +96,7 @@ PYTHONWARNINGS=ignore .venv/bin/python -m pip install --quiet --disable-pip-vers
 touch .venv/.ready-run
 if [[ $level == dev ]]; then
     provide_ngspice
+    # Transistor cards, text files only: the packages that theirs depends on would replace PySpice.
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps "c4m-pdk-freepdk45>=0.0.1"
     touch .venv/.ready-dev
 fi

@@ -7,12 +7,16 @@ import numpy as np
 from cosim.kernels.magnitude import largest_magnitude
 from cosim.kernels.rounding import nearest, nearest_small
 from device_models.kernels.compile import array, scalar
-from device_models.kernels.intrinsics import fused
+from device_models.kernels.intrinsics import choose, fused
 from device_models.kernels.random_numbers import BLOCK, fill_normals
 
 DURATION_STEPS = 65536.0
 NUMBERS = 1024  # normal numbers drawn at a time
-ZERO, HALF = np.float32(0.0), np.float32(0.5)
+ZERO, ONE = np.float32(0.0), np.float32(1.0)
+HALF, QUARTER, EIGHTH = np.float32(0.5), np.float32(0.25), np.float32(0.125)
+# Lines that are converted bit by bit at a time, and how many of their bits; a row of numbers for each of these bits.
+PIECE, BITS_TOGETHER = 512, 4
+SECOND, THIRD, FOURTH = (np.uint64(PIECE * number) for number in (1, 2, 3))
 
 
 @array
@@ -70,6 +74,93 @@ def drive_lines(values, levels, driven, scales, rows=None):
                 active += level != 0.0
                 drive += abs(level)
     return active, drive + codes / max(levels, 1)
+
+
+@array
+def lengthen_pulses(driven, change):
+    """Make every read pulse longer by the same time, in place; a line without a pulse stays as it is.
+
+    Parameters
+    ----------
+    driven
+        float32 (vectors, lines), signed durations over the longest.
+    change
+        Added to every duration, same unit.
+    """
+    longer = np.float32(change)
+    flat = driven.reshape(driven.size)
+    for place in range(len(flat)):
+        pulse = flat[place]
+        flat[place] = pulse + choose(pulse > ZERO, longer, choose(pulse < ZERO, -longer, ZERO))
+
+
+@array
+def shift_levels(driven, levels, weights):
+    """Replace the levels of a DAC by those that its capacitors make, in place; a line at code 0 stays at 0.
+
+    Parameters
+    ----------
+    driven
+        float32 (vectors, lines), levels of an ideal DAC: whole multiples of 1 / levels.
+    levels
+        Positive levels of the DAC, 2^(bits-1) - 1.
+    weights
+        float32 (pieces, places for bits, PIECE), what each bit of each line is worth in steps, see
+        `cosim.converters.in_pieces`.
+    """
+    count, lines = driven.shape
+    pieces, bits, _ = weights.shape
+    together = max(1, PIECE // max(lines, 1))
+    flat, every_weight = driven.reshape(count * lines), weights.reshape(weights.size)
+    state = np.empty(2 * PIECE, dtype=np.float32)  # what is left of each code, and the level so far
+    steps, middle = np.float32(levels), np.float32(levels + 1)
+    for begin in range(0, count, together):
+        for piece in range(pieces):
+            size = (min(begin + together, count) - begin) * lines if pieces == 1 else min(PIECE, lines - piece * PIECE)
+            pulses = flat[begin * lines + piece * PIECE :][:size]
+            for place in range(size):
+                state[np.uint64(place)] = nearest_small(pulses[place] * steps) + middle
+            for place in range(size):
+                state[np.uint64(place) + SECOND] = -middle
+            worth = middle
+            for group in range(bits // BITS_TOGETHER):
+                row = np.uint64((piece * bits + group * BITS_TOGETHER) * PIECE)
+                half, quarter, eighth = worth * HALF, worth * QUARTER, worth * EIGHTH
+                for place in range(size):
+                    here = np.uint64(place)
+                    left, level = state[here], state[here + SECOND]
+                    kept = left >= worth
+                    left -= choose(kept, worth, ZERO)
+                    level += choose(kept, every_weight[row + here], ZERO)
+                    kept = left >= half
+                    left -= choose(kept, half, ZERO)
+                    level += choose(kept, every_weight[row + here + SECOND], ZERO)
+                    kept = left >= quarter
+                    left -= choose(kept, quarter, ZERO)
+                    level += choose(kept, every_weight[row + here + THIRD], ZERO)
+                    kept = left >= eighth
+                    left -= choose(kept, eighth, ZERO)
+                    level += choose(kept, every_weight[row + here + FOURTH], ZERO)
+                    state[here], state[here + SECOND] = left, level
+                worth = eighth * HALF
+            for place in range(size):
+                pulses[place] = choose(pulses[place] == ZERO, ZERO, state[np.uint64(place) + SECOND] / steps)
+
+
+@array
+def bend_columns(voltages, bend):
+    """Let columns saturate softly: y becomes y / (1 + bend |y|), in place.
+
+    Parameters
+    ----------
+    voltages
+        float32 (vectors, columns).
+    bend
+        float32, one over the voltage at which a column is half of what it should be.
+    """
+    flat = voltages.reshape(voltages.size)
+    for place in range(len(flat)):
+        flat[place] /= ONE + bend * abs(flat[place])
 
 
 @array
@@ -175,6 +266,82 @@ def convert_columns(voltages, levels, full_scale, noise, key, first, total, accu
             for place in range(len(sums)):
                 beyond += abs(fused(spread, noises[place], given[place] * per_step)) >= highest + HALF
             clipped[begin] |= beyond > 0
+
+
+@array
+def convert_bit_by_bit(
+    voltages, levels, full_scale, noise, key, first, total, accumulate, offsets, weights, rows=None, clipped=None
+):
+    """Do what `convert_columns` does, by successive approximation with the capacitors of every column's converter.
+
+    Parameters
+    ----------
+    voltages, levels, full_scale, noise, key, first, total, accumulate, rows, clipped
+        As of `convert_columns`; a code is beyond the last one where the voltage is, after the offset.
+    offsets
+        float32 (pieces, PIECE), what each column's converter reads too low, in LSB.
+    weights
+        float32 (pieces, places for bits, PIECE), what each of its bits is worth in LSB, the highest first. Both
+        are laid out by `cosim.converters.in_pieces`.
+    """
+    count, columns = voltages.shape
+    pieces, bits, _ = weights.shape
+    together = max(1, PIECE // max(columns, 1)) if rows is None else 1
+    numbers = np.zeros(PIECE + 2 * BLOCK, dtype=np.float32)
+    flat_voltages, flat_total = voltages.reshape(count * columns), total.reshape(total.size)
+    every_weight = weights.reshape(weights.size)
+    state = np.empty(2 * PIECE, dtype=np.float32)  # what is left of each voltage, and the code so far
+    step, per_step = np.float32(full_scale / levels), np.float32(levels / full_scale)
+    highest, spread = np.float32(levels), np.float32(noise)
+    middle, start = np.float32(levels + 1), np.float32(levels + 1.5)
+    for begin in range(0, count, together):
+        for piece in range(pieces):
+            size = columns - piece * PIECE if pieces > 1 else (min(begin + together, count) - begin) * columns
+            size = min(size, PIECE)
+            target = (begin if rows is None else rows[begin]) * columns + piece * PIECE
+            offset = draw_numbers(key, first + target, size, numbers) if noise > 0.0 else 0
+            given, noises = flat_voltages[begin * columns + piece * PIECE :], numbers[offset:]
+            sums, shifts = flat_total[target : target + size], offsets[piece]
+            for place in range(size):
+                state[np.uint64(place)] = fused(spread, noises[place], given[place] * per_step) - shifts[place]
+            if clipped is not None:
+                beyond = 0
+                for place in range(size):
+                    beyond += abs(state[np.uint64(place)]) >= highest + HALF
+                clipped[begin] |= beyond > 0
+            for place in range(size):
+                state[np.uint64(place)] += start
+            for place in range(size):
+                state[np.uint64(place) + SECOND] = -middle
+            worth = middle
+            for group in range(bits // BITS_TOGETHER):
+                row = np.uint64((piece * bits + group * BITS_TOGETHER) * PIECE)
+                half, quarter, eighth = worth * HALF, worth * QUARTER, worth * EIGHTH
+                # A few bits at a time stay in registers; a code is kept where the voltage is above its level.
+                for place in range(size):
+                    here = np.uint64(place)
+                    left, code = state[here], state[here + SECOND]
+                    weight = every_weight[row + here]
+                    kept = left >= weight
+                    left -= choose(kept, weight, ZERO)
+                    code += choose(kept, worth, ZERO)
+                    weight = every_weight[row + here + SECOND]
+                    kept = left >= weight
+                    left -= choose(kept, weight, ZERO)
+                    code += choose(kept, half, ZERO)
+                    weight = every_weight[row + here + THIRD]
+                    kept = left >= weight
+                    left -= choose(kept, weight, ZERO)
+                    code += choose(kept, quarter, ZERO)
+                    weight = every_weight[row + here + FOURTH]
+                    kept = left >= weight
+                    left -= choose(kept, weight, ZERO)
+                    code += choose(kept, eighth, ZERO)
+                    state[here], state[here + SECOND] = left, code
+                worth = eighth * HALF
+            for place in range(len(sums)):
+                code = max(state[np.uint64(place) + SECOND], -highest)
+                sums[place] = code * step + (sums[place] if accumulate else ZERO)
 
 
 @array

@@ -17,7 +17,7 @@ from cosim.reporting.engineering import axis_scale
 from cosim.reporting.style import FAINT_COLOUR, Style, add_legend, new_figure, remove_empty, series_styles
 
 COLUMNS = 4
-CHARACTERS_PER_TITLE = 27
+CHARACTERS_PER_TITLE = 24
 MULTIPLES = {"k": " (thousands)", "M": " (millions)", "G": " (billions)"}
 
 

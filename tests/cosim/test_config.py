@@ -76,7 +76,7 @@ SECTIONS = {
     "hardware": ("array_row", "array_rows"),
     "hardware.adc": ("bit", "bits"),
     "hardware.dac": ("bit", "bits"),
-    "hardware.values": ("write_voltag_v", "write_voltage_v"),
+    "hardware.values": ("flop_energ_j", "flop_energy_j"),
 }
 
 
@@ -161,7 +161,7 @@ WRONG = [
     ("hardware.adc.shared_by_tiles", 1),
     ("hardware.dac.model", "no_such_model"),
     ("hardware.values", [1.0]),
-    ("hardware.values.write_voltage_v", "2 V"),
+    ("hardware.values.flop_energy_j", "2 V"),
     ("algorithm.tiles", "4"),
     ("algorithm.tiles", True),
     ("algorithm.tiles", 4.0),
@@ -229,8 +229,8 @@ WRONG = [
     ("hardware.adc.columns_per_adc", 10**400),
     ("hardware.dac.bits", 1),
     ("hardware.dac.bits", 20),
-    ("hardware.values.write_voltage_v", -2.0),
-    ("hardware.values.write_voltage_v", math.nan),
+    ("hardware.values.flop_energy_j", -2.0),
+    ("hardware.values.flop_energy_j", math.nan),
     ("hardware.values.vector_bytes", 1.5),
     ("hardware.values.activity_drive", 1.5),
 ]
@@ -314,7 +314,7 @@ def test_unknown_value_of_the_hardware_is_refused_with_the_known_ones() -> None:
     message = refusal(study(hardware={"values": {"no_such_price_j": 1.0}}))
 
     assert "hardware.values.no_such_price_j is unknown" in message
-    assert "write_voltage_v" in message
+    assert "flop_energy_j" in message
 
 
 def test_missing_schema_is_refused() -> None:
@@ -464,8 +464,8 @@ SWEEPS: dict[str, dict[str, Any]] = {
     "seed": study(sweep={"seed": [5, 6]}),
     "sizes": study(sweep={"network.sizes": [[64, 10], [64, 16, 10]]}),
     "values": study(
-        hardware={"values": {"read_voltage_v": 0.1}},
-        sweep={"hardware.values.write_voltage_v": [1.0, 3.0], "hardware.values.mean_conductance_s": [1e-6, 5e-6]},
+        hardware={"values": {"flop_time_s": 0.1}},
+        sweep={"hardware.values.flop_energy_j": [1.0, 3.0], "hardware.values.cell_area_m2": [1e-6, 5e-6]},
     ),
     "data_name": study(sweep={"data.name": ["digits", "mnist"]}),
     "networks": study(data={"name": "mnist"}, sweep={"network.name": ["mlp", "lenet5"]}),
@@ -554,7 +554,7 @@ BASES: dict[str, dict[str, Any]] = {
     name: study(
         data={"train_samples": 100, "test_samples": 50},
         training={"schedule": {"name": "step", "every": 3, "factor": 0.5}},
-        hardware={"values": {"write_voltage_v": 2.0}},
+        hardware={"values": {"flop_energy_j": 2.0}},
         algorithm={"name": name},
     )
     for name in ALGORITHMS

@@ -1,24 +1,19 @@
 """The converters as training sees them: what is allowed, and where their errors come from."""
 
 import math
-from types import SimpleNamespace
+from dataclasses import fields, replace
 
 import pytest
 
-from circuits import load_calibration
 from cosim.periphery import Periphery
+from cost_model.hardware import Hardware
+from tests.cost_model.designs import hardware
 
 
 def design(**changed):
-    """Return a stand-in for a hardware design: the converters that a periphery looks at."""
-    settings = {
-        "dac_bits": 7,
-        "adc_bits": 8,
-        "adc_full_scale": 3.0,
-        "shared_by_tiles": True,
-        "calibration": load_calibration("generic_45nm"),
-    }
-    return SimpleNamespace(**settings | changed)
+    """Return a design with arrays of 96 x 64."""
+    settings = {"adc_bits": 8, "dac_bits": 7, "adc_full_scale": 3.0, "array_rows": 96, "array_cols": 64}
+    return hardware(**settings | changed)
 
 
 def test_without_settings_it_is_ideal():
@@ -51,6 +46,22 @@ def test_positive_levels(bits, levels):
         ({"noise_management_w_max": 0.0}, "noise_management_w_max = 0.0 is not allowed; it must be above 0"),
         ({"bound_resolution_max": 0.0}, "bound_resolution_max = 0.0 is not allowed; it must be above 0"),
         ({"bound_factor_max": 0.5}, "periphery: bound_factor_max = 0.5 is not allowed; it is at least 1"),
+        (
+            {"adc_capacitor_mismatch": -0.1, "adc_bits": 8},
+            "periphery: adc_capacitor_mismatch = -0.1 is not allowed; it is at least 0",
+        ),
+        ({"adc_offset_lsb": math.nan, "adc_bits": 8}, "periphery: adc_offset_lsb = nan is not allowed"),
+        ({"dac_capacitor_mismatch": -1.0, "dac_bits": 8}, "periphery: dac_capacitor_mismatch = -1.0 is not allowed"),
+        ({"dac_offset_lsb": -1.0, "dac_bits": 8}, "dac_offset_lsb = -1.0 is not allowed; it must be above -1"),
+        ({"dac_offset_lsb": math.nan, "dac_bits": 8}, "periphery: dac_offset_lsb = nan is not allowed"),
+        ({"columns_per_adc": 0}, "periphery: columns_per_adc = 0 is not allowed; it is at least 1"),
+        ({"adc_offset_lsb": 0.3}, "periphery: adc_offset_lsb = 0.3 has no effect without adc_bits"),
+        ({"dac_offset_lsb": -0.1, "adc_bits": 8}, "periphery: dac_offset_lsb = -0.1 has no effect without dac_bits"),
+        (
+            {"dac_offset_lsb": 0.1, "dac_capacitor_mismatch": 0.01, "dac_bits": 7},
+            "periphery: dac_offset_lsb = 0.1 is of a pulse-width DAC, dac_capacitor_mismatch = 0.01 of a capacitive "
+            "one; one of them must be 0",
+        ),
         ({"input_bound": 0.0}, "periphery: input_bound = 0.0 is not allowed; it must be above 0"),
         (
             {"input_bound": 2.0},
@@ -83,6 +94,9 @@ def test_impossible_converters_are_refused(given, message):
         ({"input_noise": 0.01}, False),
         ({"weight_noise": 0.01}, False),
         ({"output_nonlinearity": 0.1}, False),
+        ({"output_nonlinearity": 0.1, "output_noise": 0.06, "adc_bits": 8}, True),
+        ({"dac_bits": 7, "dac_offset_lsb": 0.1}, True),
+        ({"adc_bits": 7, "adc_offset_lsb": 0.1, "adc_capacitor_mismatch": 0.1}, True),
         ({"noise_management": "max"}, False),
         ({"noise_management_threshold": 0.5}, False),
     ],
@@ -108,15 +122,62 @@ def test_division_of_the_input_after_which_no_read_follows(given, last):
     ]
 
 
+@pytest.mark.parametrize(
+    ("given", "errs"),
+    [({}, False), ({"adc_capacitor_mismatch": 0.1}, True), ({"adc_offset_lsb": 0.1}, True), ({"noise_lsb": 1}, False)],
+)
+def test_converters_differ_where_their_capacitors_or_offsets_do(given, errs):
+    assert Periphery(adc_bits=8, **given).adc_errs == errs
+
+
+@pytest.mark.parametrize("dac_model", ["pulse_width", "capacitive"])
+@pytest.mark.parametrize("shared", [True, False])
+def test_every_error_comes_from_the_table(dac_model, shared):
+    used = design(dac_model=dac_model, shared_by_tiles=shared)
+    number = used.calibration.quantity
+    capacitive = dac_model == "capacitive"
+    noise_v = math.hypot(
+        number("summing_stage", "read_noise_v", tiles=4 if shared else 1).value,
+        number("sample_hold", "noise_v", bits=8).value,
+    )
+    expected = Periphery(
+        dac_bits=7,
+        adc_bits=8,
+        full_scale=3.0,
+        noise_lsb=number("sar_adc", "noise_lsb", bits=8).value,
+        gain_mismatch=number("summing_stage", "gain_mismatch").value,
+        output_noise=3.0 * noise_v / 0.4,  # full scale is 0.4 V at the converter
+        output_nonlinearity=max(number("tia", "nonlinearity", cells=96, gamma=1.0).value, 0),
+        adc_capacitor_mismatch=number("sar_adc", "capacitor_mismatch").value,
+        adc_offset_lsb=1 / math.sqrt(12),
+        dac_offset_lsb=0.0 if capacitive else number("pulse_width_dac", "offset_lsb", bits=7).value,
+        dac_capacitor_mismatch=number("capacitive_dac", "capacitor_mismatch").value if capacitive else 0.0,
+        columns_per_adc=8,
+        shared_by_tiles=shared,
+    )
+    found = Periphery.from_hardware(used, ideal=False, tiles=4)
+    for name in (field.name for field in fields(Periphery)):
+        value = getattr(expected, name)
+        assert getattr(found, name) == (pytest.approx(value, rel=1e-12) if isinstance(value, float) else value), name
+
+
+def test_columns_that_stretch_count_as_straight(monkeypatch):
+    used = design()
+    rows = [
+        replace(row, quantity=replace(row.quantity, value=-0.001)) if row.name == "nonlinearity" else row
+        for row in used.calibration.rows
+    ]
+    monkeypatch.setattr(Hardware, "calibration", replace(used.calibration, rows=rows))
+    assert Periphery.from_hardware(used, ideal=False).output_nonlinearity == 0
+
+
 @pytest.mark.parametrize("bits", [4, 8, 10])
 def test_errors_come_from_the_table_that_prices_the_converters(bits):
-    hardware = design(adc_bits=bits, shared_by_tiles=False)
-    periphery = Periphery.from_hardware(hardware, ideal=False)
-    table = hardware.calibration
-    assert periphery.noise_lsb == table.quantity("sar_adc", "noise_lsb", bits).value > 0
+    used = design(adc_bits=bits)
+    periphery, table = Periphery.from_hardware(used, ideal=False), used.calibration
+    assert periphery.noise_lsb == table.quantity("sar_adc", "noise_lsb", bits=bits).value > 0
     assert periphery.gain_mismatch == table.quantity("summing_stage", "gain_mismatch").value > 0
-    assert (periphery.dac_bits, periphery.adc_bits, periphery.full_scale) == (7, bits, 3.0)
-    assert not periphery.shared_by_tiles
+    assert periphery.adc_capacitor_mismatch == table.quantity("sar_adc", "capacitor_mismatch").value > 0
     assert (periphery.noise_management, periphery.bound_management) == ("abs_max", "off")
 
 

@@ -214,7 +214,7 @@ AXES: dict[str, list[Any]] = {
     "algorithm": [LONG, {"name": "analog_sgd"}],
     "device.states": [4, 10],
     "network.sizes": [[64, 10], [64, 8, 10]],
-    "hardware": [{"adc": {"bits": 7}}, {"array_rows": 32, "values": {"write_voltage_v": 1.5}}],
+    "hardware": [{"adc": {"bits": 7}}, {"array_rows": 32, "values": {"flop_energy_j": 1.5}}],
     "training.schedule": [{"name": "constant"}],
     "title": ['with "quotes", \\ and ünïcode'],
     "hardware.ideal_io": [True],

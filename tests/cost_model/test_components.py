@@ -67,31 +67,67 @@ def test_every_model_gives_a_number_with_a_text(name):
 
 def test_the_formulas_of_the_derived_prices():
     design = hardware()
-    table, number = design.calibration.quantity, design.number
-    window = table("pulse_width_dac", "latency_s", 7).value
-    conductance, read, write = (number(name) for name in ("mean_conductance_s", "read_voltage_v", "write_voltage_v"))
-    line_capacitance = number("line_capacitance_per_cell_f") * 128
-    tia = table("tia", "power_w").value * (window + table("tia", "latency_s").value)
+    table = design.calibration.quantity
+    line, longest = {"cells": 128}, {"cells": 128, "gamma": 1.0}
+    window = table("pulse_width_dac", "latency_s", bits=7).value
+    tia = table("tia", "power_w", **longest).value * (window + table("tia", "latency_s", **longest).value)
     assert components.tia_energy(design).value == pytest.approx(tia, rel=1e-12, abs=0)
-    assert components.cell_read_energy(design).value == pytest.approx(
-        2 * read**2 * conductance * window, rel=1e-12, abs=0
+    most = {"tiles": 8, **longest}
+    summing = table("summing_stage", "power_w", **most).value * (
+        window + table("summing_stage", "latency_s", **most).value
     )
-    driven = 2 * (table("line_driver", "energy_j").value + line_capacitance * read**2)
-    assert components.read_line_energy(design).value == pytest.approx(driven, rel=1e-12, abs=0)
-    pulsed = table("pulse_driver", "energy_j").value + line_capacitance * (write / 2) ** 2
-    assert components.pulse_line_energy(design).value == pytest.approx(pulsed, rel=1e-12, abs=0)
-    device = write**2 * conductance * table("pulse_driver", "latency_s").value
-    assert components.device_pulse_energy(design).value == pytest.approx(device, rel=1e-12, abs=0)
-    assert components.half_select_energy(design).value == pytest.approx(device / 4, rel=1e-12, abs=0)
-    assert components.cross_point_area(design).value == pytest.approx(2 * number("cell_area_m2"), rel=1e-12, abs=0)
+    one, two = (table("summing_stage", "switching_j", tiles=tiles).value for tiles in (1, 2))
+    stage, each = components.summing_stage_energy(design).value, components.summing_input_energy(design).value
+    assert stage + each == pytest.approx(summing + one, rel=1e-12, abs=0)
+    assert stage + 2 * each == pytest.approx(summing + two, rel=1e-12, abs=0)
+    one, two = (table("summing_stage", "area_m2", tiles=tiles).value for tiles in (1, 2))
+    stage, each = components.summing_stage_area(design).value, components.summing_input_area(design).value
+    assert (stage + each, stage + 2 * each) == pytest.approx((one, two), rel=1e-12, abs=0)
+    cell = 2 * table("crossbar", "cell_power_w", **line).value * window
+    assert components.cell_read_energy(design).value == pytest.approx(cell, rel=1e-12, abs=0)
+    driven = table("pulse_width_dac", "drive_energy_j", **line)
+    assert components.read_line_energy(design) == driven
+    counter = 64 * table("pulse_width_dac", "counter_energy_j", bits=7).value
+    assert components.dac_counter_energy(design).value == pytest.approx(counter, rel=1e-12, abs=0)
+    slot, driver = table("memristor", "latency_s").value, table("pulse_driver", "energy_j", **line).value
+    assert components.pulse_slot_latency(design).value == pytest.approx(4 * slot, rel=1e-12, abs=0)
+    assert components.pulse_line_energy(design).value == pytest.approx(2 * driver, rel=1e-12, abs=0)
+    two = hardware(overrides={"write_phases": 2.0})
+    assert components.pulse_line_energy(two).value == pytest.approx(driver, rel=1e-12, abs=0)
+    half = 2 * table("memristor", "half_select_energy_j").value
+    assert components.half_select_energy(design).value == pytest.approx(half, rel=1e-12, abs=0)
+    area = 2 * design.number("cell_area_m2")
+    assert components.cross_point_area(design).value == pytest.approx(area, rel=1e-12, abs=0)
+
+
+def test_a_capacitive_dac_holds_amplitudes_by_buffers_and_needs_no_counter():
+    design = hardware(dac_model="capacitive")
+    table = design.calibration.quantity
+    window = table("capacitive_dac", "latency_s", bits=7, cells=128).value + design.number("amplitude_window_s")
+    assert components.read_window(design).value == pytest.approx(window, rel=1e-12, abs=0)
+    buffer = table("tia", "power_w", cells=128, gamma=1.0).value * window
+    line = table("crossbar", "charge_energy_j", cells=128).value
+    assert components.read_line_energy(design).value == pytest.approx(2 * (buffer + line), rel=1e-12, abs=0)
+    assert components.dac_counter_energy(design).value == 0
+    assert MODELS["dac_energy"](design) == table("capacitive_dac", "energy_j", bits=7, cells=128)
+
+
+def test_lines_count_as_the_shortest_characterised_one_and_are_never_extrapolated():
+    low, high = hardware().calibration.range_of("tia", "latency_s", "cells")
+    short, shortest = (hardware(array_rows=int(rows), array_cols=1) for rows in (1, low))
+    assert components.calibrated(short, "tia", "latency_s") == components.calibrated(shortest, "tia", "latency_s")
+    beyond = hardware(array_rows=int(high) + 1)
+    with pytest.raises(HardwareError, match=r"hardware.array_rows = \d+ is beyond calibration table 'generic_45nm'"):
+        components.calibrated(beyond, "tia", "latency_s")
+    beyond = hardware(array_cols=int(high) + 1)
+    with pytest.raises(HardwareError, match=rf"hardware.array_cols = .* of {low:g} to {high:g} cross-points; use"):
+        charges(beyond, "analog_sgd")
 
 
 def test_a_derived_price_names_its_formula_and_where_its_parts_come_from():
-    text = components.read_line_energy(hardware()).describe()
-    assert text.startswith("derived: cells per weight x (driver + C V^2) from ")
-    assert "neurosim" in text
-    assert "0.1 to 0.5 V" in text
-    assert components.half_select_energy(hardware()).describe().startswith("derived: half the voltage")
+    text = components.tia_energy(hardware()).describe()
+    assert text.startswith("derived: power x (read window + settling) from ")
+    assert "measured simulation" in text
 
 
 def test_a_charge_names_the_sources_of_both_its_prices_once():
@@ -128,7 +164,7 @@ def test_a_negative_price_raises():
 def test_a_price_that_the_calibration_table_lacks_raises(monkeypatch):
     design = hardware()
     table = design.calibration
-    rows = {address: row for address, row in table.rows.items() if address[:2] != ("tia", "power_w")}
+    rows = [row for row in table.rows if (row.cell, row.name) != ("tia", "power_w")]
     monkeypatch.setattr(Hardware, "calibration", property(lambda self: Calibration(table.name, rows)))
     with pytest.raises(CalibrationError, match="tia has no 'power_w'"):
         charges(design, "analog_sgd")

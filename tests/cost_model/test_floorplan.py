@@ -66,17 +66,17 @@ def test_instances_of_a_layer_on_fourteen_arrays():
     }
 
 
-def test_private_converters_come_once_per_tile_and_need_no_summing_stage():
+def test_private_converters_and_summing_stages_come_once_per_tile():
     shared, private = plan(250, 785, tiles=3).instances(), plan(250, 785, tiles=3, shared=False).instances()
     assert private["adcs"] == 3 * shared["adcs"]
     assert private["sample_holds"] == 3 * shared["sample_holds"]
-    assert private["summing_stages"] == 0
+    assert private["summing_stages"] == 3 * shared["summing_stages"]
     same = set(shared) - {"adcs", "sample_holds", "summing_stages"}
     assert all(shared[name] == private[name] for name in same)
 
 
-def test_a_single_tile_has_no_summing_stage():
-    assert plan(10, 10).instances()["summing_stages"] == 0
+def test_a_single_tile_has_summing_stages_that_integrate():
+    assert plan(10, 10).instances()["summing_stages"] == 20
 
 
 def test_a_layer_that_passes_no_error_on_senses_one_side_only():

@@ -31,7 +31,7 @@ def test_a_preset_holds_for_its_node_only():
     ("setting", "cell", "key"), [("adc_bits", "sar_adc", "adc"), ("dac_bits", "pulse_width_dac", "dac")]
 )
 def test_bits_outside_the_calibration_table_are_refused(setting, cell, key):
-    known = hardware().calibration.settings(cell)
+    known = hardware().calibration.bits(cell)
     for bits in (known[0] - 1, known[-1] + 1, 0):
         with pytest.raises(HardwareError) as caught:
             hardware(**{setting: bits})
@@ -44,9 +44,9 @@ def test_bits_outside_the_calibration_table_are_refused(setting, cell, key):
 
 def test_an_unknown_override_names_the_nearest_and_all():
     with pytest.raises(HardwareError) as caught:
-        hardware(overrides={"read_voltage": 0.3})
+        hardware(overrides={"flop_energy": 0.3})
     message = str(caught.value)
-    assert message.startswith("hardware.values.read_voltage is unknown; nearest: 'read_voltage_v'; known: ")
+    assert message.startswith("hardware.values.flop_energy is unknown; nearest: 'flop_energy_j'; known: ")
     assert all(name in message for name in hardware_preset("sar_45nm")["values"])
 
 

@@ -63,9 +63,14 @@ def test_one_read_takes_the_pulse_the_settling_and_the_conversions_in_series():
     table = design.calibration.quantity
     bill = assumed_bill("analog_sgd", shape, design)
     analog = bill.lines[(bill.lines["operation"] == "forward") & (bill.lines["component"] != "digital")]
+    lines = {"cells": 128}
     expected = (
-        table("pulse_width_dac", "latency_s", 7).value
-        + table("tia", "latency_s").value
-        + 16 * table("sar_adc", "latency_s", 8).value
+        table("crossbar", "latency_s", **lines).value
+        + table("pulse_width_dac", "latency_s", bits=7).value
+        + table("tia", "latency_s", gamma=1.0, **lines).value
+        + table("summing_stage", "latency_s", tiles=8).value
+        + table("sample_hold", "latency_s", bits=8).value
+        + 16 * table("sample_hold", "read_latency_s", bits=8).value
+        + 16 * table("sar_adc", "latency_s", bits=8).value
     )
     assert analog["latency_s"].sum() == pytest.approx(expected, rel=1e-12, abs=0)

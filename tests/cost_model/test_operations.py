@@ -57,18 +57,18 @@ def test_forward_read_of_two_tiles_with_converters_of_their_own():
     private = named(operations.read_counts(plan(shared_by_tiles=False), READS, tiles=2, forward=True))
     changed = {name: value for name, value in private.items() if shared.get(name) != value}
     assert changed == {
+        "summations": 32,  # 16 for each tile
         "sample_holds": 32,
-        "adc_conversions": 32,  # 16 for each tile
+        "adc_conversions": 32,
         "accumulations": 24,  # 4 vectors x 2 outputs x (2 arrays x 2 tiles - 1)
     }
-    assert set(shared) - set(private) == {"summations", "summation_rounds"}
+    assert set(shared) == set(private)
 
 
-def test_one_tile_is_never_summed():
+def test_the_column_of_a_single_tile_is_integrated_too():
     for shared in (True, False):
         counts = named(operations.read_counts(plan(tiles=1, shared_by_tiles=shared), READS, tiles=1, forward=True))
-        assert "summations" not in counts
-        assert counts["adc_conversions"] == 16
+        assert counts["summations"] == counts["adc_conversions"] == 16
 
 
 def test_backward_read_exchanges_the_sides():
@@ -129,6 +129,8 @@ def test_transfer_reads_and_writes_only_the_array_that_holds_the_column():
         "cell_drive": 4,  # one line at full scale over 2 outputs
         "dac_conversions": 2,
         "column_reads": 4,
+        "summations": 4,
+        "summation_rounds": 2,
         "sample_holds": 4,
         "adc_conversions": 4,  # one per output: no partial sums
         "adc_rounds": 4,

@@ -81,7 +81,7 @@ def test_prices_are_per_training_sample():
     rows = operation_rows(trace, charges(design, "analog_sgd"), samples=3)
     adc = next(row for row in rows if row["component"] == "adc")
     assert adc["count"] == 20
-    energy = design.calibration.quantity("sar_adc", "energy_j", 8)
+    energy = design.calibration.quantity("sar_adc", "energy_j", bits=8)
     assert adc["energy_j"] == 20 * energy.value
     assert adc["source"] == energy.describe()
     assert {row["per"] for row in rows} == {"reads", "adc_conversions"}
@@ -106,7 +106,7 @@ def test_area_stands_once_per_layer_and_storage_once_for_the_network():
     floors = [design.floorplan(shape, 2) for shape in SHAPES]
     bill = price(Trace(), design, floors, algorithm="analog_sgd", storage=StorageNeeds(matrices=1), samples=1)
     assert bill.lines["operation"].eq("floorplan").all()
-    assert not bill.lines.duplicated(["layer", "component"]).any()
+    assert not bill.lines.duplicated(["layer", "component", "per"]).any()
     stored = sum(floor.storage_byte(StorageNeeds(matrices=1)) for floor in floors)
     assert bill.digital_storage_byte == stored
     sram = bill.lines[bill.lines["component"] == "sram"]

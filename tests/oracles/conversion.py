@@ -1,8 +1,12 @@
 """Converters and reads by their definition: the nearest of a list of levels, one number after the other."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
+
+# Capacitors of a binary array, the largest first, and its dummy unit at the end.
+Capacitors = Sequence[float]
 
 
 def nearest_level(value: float, largest: float, bits: int) -> float:
@@ -11,6 +15,42 @@ def nearest_level(value: float, largest: float, bits: int) -> float:
     gaps = np.abs(levels - value)
     nearest = np.flatnonzero(gaps <= gaps.min() + 1e-9 * largest / 2**bits)
     return float(levels[max(nearest, key=lambda place: (place - len(levels) // 2) % 2 == 0)])
+
+
+def level_of(code: int, capacitors: Capacitors) -> float:
+    """Return the share of the reference that an array makes of a code, 0 to 2^bits - 1."""
+    bits = len(capacitors) - 1
+    switched = [capacitors[place] for place in range(bits) if code & 2 ** (bits - 1 - place)]
+    return math.fsum(switched) / math.fsum(capacitors)
+
+
+def successive_approximation(value: float, capacitors: Capacitors, offset: float = 0.0) -> tuple[int, float]:
+    """Return the signed code of a value in LSB, and the smallest distance of a comparison in LSB.
+
+    The array is off by half a step, so that an ideal one gives the nearest code. The lowest code is not used.
+    """
+    bits = len(capacitors) - 1
+    middle = 2 ** (bits - 1)
+    sampled = value - offset + middle + 0.5
+    code, closest = 0, math.inf
+    for place in range(bits):
+        trial = code + 2 ** (bits - 1 - place)
+        distance = sampled - 2**bits * level_of(trial, capacitors)
+        closest = min(closest, abs(distance))
+        if distance >= 0:
+            code = trial
+    return max(code - middle, 1 - middle), closest
+
+
+def capacitive_level(code: int, capacitors: Capacitors) -> float:
+    """Return what a bipolar DAC makes of a signed code, in its steps; at code 0 it is off."""
+    bits = len(capacitors) - 1
+    return 2**bits * level_of(code + 2 ** (bits - 1), capacitors) - 2 ** (bits - 1) if code else 0.0
+
+
+def capacitors_of(weights: np.ndarray) -> Capacitors:
+    """Return an array of capacitors whose bits are worth `weights`, in steps; the dummy is what is left."""
+    return [*map(float, weights), 2.0 ** len(weights) - math.fsum(map(float, weights))]
 
 
 def read(
@@ -36,13 +76,25 @@ def read_once(
     full_scale: float = 4.0,
     block: int | None = None,
     bend: float = 0.0,
+    pulse_error: float = 0.0,
+    dacs: Sequence[Capacitors] = (),
+    adcs: Sequence[Sequence[tuple[Capacitors, float]]] = (),
 ) -> tuple[np.ndarray, bool, list[float]]:
-    """Return the outputs of one vector, whether a converter clips, and the driven levels."""
+    """Return the outputs of one vector, whether a converter clips, and the driven levels.
+
+    Errors of converters: of the duration of each pulse in steps, `pulse_error`; the capacitors of each line's DAC; the
+    capacitors and the offset of the converter of each output, block after block.
+    """
     outputs, lines = weights.shape
     block = block or lines
     driven = [min(max(float(value) / scale, -1.0), 1.0) if scale else 0.0 for value in values]
     if dac_bits is not None:
         driven = [nearest_level(level, 1.0, dac_bits) for level in driven]
+        steps = 2 ** (dac_bits - 1) - 1
+        driven = [level + pulse_error / steps * float(np.sign(level)) for level in driven]
+        if dacs:
+            codes = [round(level * steps) for level in driven]
+            driven = [capacitive_level(code, dac) / steps for code, dac in zip(codes, dacs, strict=True)]
     result, clips = np.zeros(outputs), False
     for output in range(outputs):
         for start in range(0, lines, block):
@@ -50,9 +102,13 @@ def read_once(
             column = sum(float(weights[output, line]) * driven[line] for line in range(start, stop))
             column /= 1 + bend * abs(column) / full_scale
             if adc_bits is not None:
-                half_step = full_scale / (2**adc_bits - 2)
-                clips = clips or abs(column) > full_scale + half_step
-                column = nearest_level(column, full_scale, adc_bits)
+                step = full_scale / (2 ** (adc_bits - 1) - 1)
+                capacitors, offset = adcs[start // block][output] if adcs else ((), 0.0)
+                clips = clips or abs(column / step - offset) > full_scale / step + 0.5
+                if adcs:
+                    column = step * successive_approximation(column / step, capacitors, offset)[0]
+                else:
+                    column = nearest_level(column, full_scale, adc_bits)
             result[output] += column * scale
     return result, clips, driven
 

@@ -8,6 +8,7 @@ from itertools import product
 
 import numpy as np
 
+from cosim.converters import capacitor_weights, in_pieces
 from cosim.kernels import ageing, convert, digital, effective, neurons, patches, products
 from cosim.kernels.trains import DETERMINISTIC, MEAN_COUNT, STOCHASTIC
 from device_models import FAMILIES, PulsedDevice
@@ -191,6 +192,32 @@ def converter_results() -> dict[str, np.ndarray]:
     return results
 
 
+def converter_error_results() -> dict[str, np.ndarray]:
+    draw = generator(13)
+    results = {}
+    # Few lines, which are taken several vectors at a time, and more than are taken at once.
+    for lines, bits in product((6, 600), (2, 8, 9)):
+        values = draw.normal(size=(3, lines)).astype(np.float32)
+        levels, rows = 2 ** (bits - 1) - 1, np.array([2, 0])
+        offsets, weights = in_pieces(draw.uniform(-1, 1, lines), capacitor_weights(bits, 0.05, lines, draw))
+        for noise, accumulate in product((0.0, 0.4), (False, True)):
+            given = (levels, 1.4, noise, np.uint64(6), 30)
+            total, chosen, clipped = np.ones_like(values), np.ones_like(values), np.array([True, False])
+            convert.convert_bit_by_bit(values, *given, total, accumulate, offsets, weights)
+            convert.convert_bit_by_bit(values[rows], *given, chosen, accumulate, offsets, weights, rows, clipped)
+            name = f"{lines} {bits} {noise} {accumulate}"
+            results |= {f"converted bit by bit {name}": total, f"converted bit by bit rows {name}": chosen}
+            results[f"converted bit by bit clip {name}"] = clipped
+        driven = np.rint(np.clip(values, -1, 1) * np.float32(levels)) / np.float32(levels)
+        longer, bent = driven.copy(), values.copy()
+        convert.shift_levels(driven, levels, weights)
+        convert.lengthen_pulses(longer, 0.3 / levels)
+        convert.bend_columns(bent, np.float32(0.7))
+        results |= {f"driven off {lines} {bits}": driven, f"driven longer {lines} {bits}": longer}
+        results[f"converted bent {lines} {bits}"] = bent
+    return results
+
+
 def image_results() -> dict[str, np.ndarray]:
     draw = generator(6)
     results = {}
@@ -259,6 +286,7 @@ def all_results() -> dict[str, np.ndarray]:
         ageing_results,
         digital_results,
         converter_results,
+        converter_error_results,
         image_results,
         neuron_results,
         product_results,
