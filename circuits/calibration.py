@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.resources import files
@@ -239,7 +239,7 @@ def read_calibration(name: str, text: str, laws: str = "") -> Calibration:
     reader = _reader(name, text, COLUMNS)
     rows = list(_rows(name, reader))
     header = tuple(line.removeprefix("#").strip() for line in text.splitlines() if line.startswith("#"))
-    return Calibration(name, rows, _laws(name, rows, laws) if laws else {}, header)
+    return Calibration(name, rows, _Laws(name, rows, laws) if laws else {}, header)
 
 
 def _reader(name: str, text: str, columns: tuple[str, ...]) -> csv.DictReader[str]:
@@ -267,33 +267,44 @@ def _rows(name: str, reader: Iterable[dict[str, str]]) -> Iterable[Row]:
         yield Row(row["cell"], row["quantity"], conditions, number)
 
 
-def _laws(name: str, rows: Sequence[Row], text: str) -> dict[tuple[str, str], FittedLaw]:
-    """Return the fitted laws: their form is in the cell's code, their coefficients in the file."""
-    from circuits.cells import cell
+class _Laws(Mapping[tuple[str, str], FittedLaw]):
+    """Fitted laws: coefficients from the file, form from the code of the cell, which is imported when asked for."""
 
-    groups: dict[tuple[str, str], list[dict[str, str]]] = {}
-    for line in _reader(f"{name}{LAWS_ENDING}", text, LAW_COLUMNS):
-        groups.setdefault((line["cell"], line["quantity"]), []).append(line)
-    fitted = {}
-    for (owner, quantity), lines in groups.items():
+    def __init__(self, name: str, rows: Sequence[Row], text: str) -> None:
+        self._name, self._rows = name, rows
+        self._lines: dict[tuple[str, str], list[dict[str, str]]] = {}
+        for line in _reader(f"{name}{LAWS_ENDING}", text, LAW_COLUMNS):
+            self._lines.setdefault((line["cell"], line["quantity"]), []).append(line)
+        self._known: dict[tuple[str, str], FittedLaw] = {}
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def __getitem__(self, address: tuple[str, str]) -> FittedLaw:
+        if address not in self._known:
+            self._known[address] = self._build(*address, self._lines[address])
+        return self._known[address]
+
+    def _build(self, owner: str, quantity: str, lines: list[dict[str, str]]) -> FittedLaw:
+        from circuits.cells import cell
+
         law = next((law for law in cell(owner).laws if law.quantity == quantity), None)
         if law is None or set(law.start) != {line["coefficient"] for line in lines}:
-            raise CalibrationError(f"calibration {name}: the law of {owner} {quantity} is not that of the cell")
-        points = [row for row in rows if (row.cell, row.name) == (owner, quantity) and row.holds_at(NOMINAL, ROOM_K)]
+            raise CalibrationError(f"calibration {self._name}: the law of {owner} {quantity} is not that of the cell")
+        points = [
+            row for row in self._rows if (row.cell, row.name) == (owner, quantity) and row.holds_at(NOMINAL, ROOM_K)
+        ]
+        values = {variable: [row.numbers[variable] for row in points] for variable in law.variables}
         first = lines[0]
-        fitted[owner, quantity] = FittedLaw(
+        return FittedLaw(
             law=law,
             coefficients={line["coefficient"]: float(line["value"]) for line in lines},
-            ranges={
-                variable: (
-                    min(row.numbers[variable] for row in points),
-                    max(row.numbers[variable] for row in points),
-                )
-                for variable in law.variables
-            },
+            ranges={variable: (min(numbers), max(numbers)) for variable, numbers in values.items()},
             fitted_points=int(first["fitted_points"]),
             held_out_points=int(first["held_out_points"]),
             worst_fit_error=float(first["worst_fit_error"]),
             worst_held_out_error=float(first["worst_held_out_error"]),
         )
-    return fitted

@@ -237,7 +237,7 @@ def _write_table(done: Sequence[Characterised], folder: Path, technology: str, v
         LAW_COLUMNS,
         law_rows,
     )
-    read_table(technology, table, laws)  # what would be refused later is not written
+    dict(read_table(technology, table, laws).laws)  # what would be refused later is not written
     write_atomically(file, table, laws_file, laws)
 
 

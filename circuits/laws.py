@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import least_squares
 
 Numbers = Mapping[str, float]
 ERROR_MAX = 0.05
@@ -102,6 +101,8 @@ def fit_law(law: Law, points: Sequence[tuple[Numbers, float]]) -> FittedLaw:
             f"law {law.quantity} = {law.formula}: {len(seen)} points for {len(law.start)} coefficients, and "
             f"{len(unseen)} held out; at least {len(law.start)} and 1 are needed"
         )
+    from scipy.optimize import least_squares  # a second of start-up that only characterisation needs
+
     names = list(law.start)
     scale = np.array([law.start[name] for name in names])
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import EngFormatter, NullFormatter
 
 from circuits import load_calibration
 from cosim.reporting.style import COLOURS, FAINT_COLOUR, add_legend, house_style, new_figure, save_figure
@@ -74,13 +75,17 @@ def main(survey_file: Path, folder: Path) -> None:
                 label="published SAR",
             )
             axes.plot(ours[name], ours["energy_j"], "o-", color=COLOURS[0], markersize=4, label="ours, 4 to 10 bits")
-            _label_ends(axes, ours, name)
             axes.set_yscale("log")
+            axes.yaxis.set_major_formatter(EngFormatter("J"))
+        _label_ends(left, ours, "effective_bits")
         left.set_xlabel("effective number of bits")
-        left.set_ylabel("energy per conversion (J)")
+        left.set_ylabel("energy per conversion")
         left.set_xlim(2, 14)
-        right.set_xlabel("Nyquist rate (samples per second)")
+        right.set_xlabel("Nyquist rate")
         right.set_xscale("log")
+        right.set_xticks([1e3, 1e5, 1e7, 1e9, 1e11])
+        right.xaxis.set_major_formatter(EngFormatter("S/s"))
+        right.xaxis.set_minor_formatter(NullFormatter())
         add_legend(figure, left.get_legend_handles_labels()[0])
         save_figure(figure, folder / "adc_survey.svg", source=SOURCE)
     print(ours.to_string(index=False))

@@ -35,6 +35,7 @@ from cosim.reporting.style import (
 COLUMNS = 3
 PANEL_INCH = 2.4
 CURVE_POINTS = 60
+FORMULA_CHARACTERS = 36
 AXIS_NAMES = {
     "bits": "bits",
     "tiles": "tiles",
@@ -42,7 +43,6 @@ AXIS_NAMES = {
     "cells": "cross-points on the line",
 }
 UNIT_SYMBOLS = {"m2": "m²", "ohm": "Ω", "1": ""}
-SHOWN_ENTRIES = 400
 
 
 def write_report(done: Sequence[Characterised], folder: Path) -> Path:
@@ -113,7 +113,7 @@ def _cell_text(one: Characterised, has_pictures: bool) -> str:
         f"| quantity | {' | '.join([*names, 'value', 'kind', 'how'])} |".replace("|  |", "|"),
         "|" + "---|" * (len(names) + 4),
     ]
-    for entry in one.entries[:SHOWN_ENTRIES]:
+    for entry in one.entries:
         given = [_plain(entry.conditions.get(condition, "")) for condition in names]
         lines.append(f"| `{entry.quantity}` | {' | '.join([*given, _value(entry), entry.kind, entry.note])} |")
     parts.append("\n".join(lines) + "\n")
@@ -196,6 +196,9 @@ def _plot_law(axes: Axes, law: FittedLaw, entries: Sequence[Entry]) -> None:
         places = np.linspace(low, high, CURVE_POINTS)
         curve = [scale.factor * law({name: x, **dict(zip(others, fixed, strict=True))}) for x in places]
         axes.plot(places, curve, color=COLOURS[0], linestyle=line, linewidth=1.2)
+        if len(groups) > 1:
+            fixed_text = ", ".join(f"{other} {value:g}" for other, value in zip(others, fixed, strict=True))
+            axes.annotate(fixed_text, (high, curve[-1]), xytext=(4, -2), textcoords="offset points", fontsize=6.5)
         for entry in members:
             held_out = law.law.held_out({key: float(entry.conditions[key]) for key in law.law.variables})
             face = "white" if held_out else COLOURS[0]
@@ -218,7 +221,8 @@ def _plot_law(axes: Axes, law: FittedLaw, entries: Sequence[Entry]) -> None:
                 linestyle="",
                 color=COLOURS[corner],
             )
-    axes.set_title(f"{law.law.quantity}\n{law.law.formula}", fontsize=8)
+    formula = law.law.formula if len(law.law.formula) <= FORMULA_CHARACTERS else "(law: see the table)"
+    axes.set_title(f"{law.law.quantity}\n{formula}", fontsize=8)
     axes.set_xlabel(AXIS_NAMES[name])
     axes.set_ylabel(scale.unit or "1")
     axes.set_ylim(bottom=0)
