@@ -58,7 +58,7 @@ def operation_rows(trace: Trace, price_list: Sequence[Charge], samples: float) -
         if not applicable:
             raise HardwareError(f"operation {kind!r} of layer {layer} has no price in this preset")
         for charge in applicable:
-            count = totals[INDEX[charge.per]] / samples
+            count = float(totals[INDEX[charge.per]]) / samples
             if count == 0:
                 continue
             rows.append(
