@@ -1,4 +1,4 @@
-"""What the periphery does: one calibration table per technology gives both its error and its energy.
+"""What the periphery does: its cells as netlists, and one calibration table that gives both error and energy.
 
 `circuits.wires` solves crossbars whose wires have resistance.
 """

@@ -27,8 +27,6 @@ UNITS = {
     "f": "F",
     "ohm": "ohm",
     "hz": "Hz",
-    "v2": "V2",
-    "siemens": "S",
 }
 
 
