@@ -77,7 +77,7 @@ def main(folder: Path) -> None:
         )
         right.set_xlabel("energy per training sample (nJ)")
         right.set_ylabel("test accuracy (%)")
-        right.set_title("along a line: ADC 4 to 9 bits; ring: knee")
+        right.set_title(f"along a line: ADC {table[ADC].min()} to {table[ADC].max()} bits; ring: knee")
         add_legend(figure, right.get_legend_handles_labels()[0])
         save_figure(figure, folder / "figures" / "converters.svg", source="results.csv")
     print(best.to_string())
