@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import cmath
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -82,19 +81,6 @@ def tia_settling_s(
     last = int(np.flatnonzero(error > tolerance)[-1])
     share = (error[last] - tolerance) / (error[last] - error[last + 1])
     return float(time_s[last] + share * (time_s[last + 1] - time_s[last]))
-
-
-def summing_gain_error(opamp_gain: float, shares: Sequence[float]) -> float:
-    """Return the relative gain error of a summing amplifier, 1/(1 + (1 + sum shares)/A) - 1 (a negative number).
-
-    Parameters
-    ----------
-    opamp_gain
-        Gain A of the op-amp at DC, > 0.
-    shares
-        Feedback impedance over the input impedance of each input.
-    """
-    return 1 / (1 + (1 + sum(shares)) / opamp_gain) - 1
 
 
 def ohmic_pulse_energy_j(conductance_s: float, voltage_v: float, top_s: float, edge_s: float) -> float:
@@ -225,22 +211,6 @@ def sar_reference_energy_j(
     return energy_j
 
 
-def integrator_gain_error(inputs: int, summing_ohm: float, capacitance_f: float, bandwidth_hz: float) -> float:
-    """Return the relative error of the charge that a summing integrator takes up, 1/(1 + n/(2 pi f R C)) - 1.
-
-    While its output moves, an op-amp with gain-bandwidth product f needs a voltage at its input, which the n summing
-    resistors lead away from the capacitor; that charge does not come back. A negative number.
-
-    Parameters
-    ----------
-    inputs
-        Summing resistors at the input node, >= 1.
-    summing_ohm, capacitance_f, bandwidth_hz
-        Each resistor, the capacitor in the feedback, the gain-bandwidth product; > 0.
-    """
-    return 1 / (1 + inputs / (2 * math.pi * bandwidth_hz * summing_ohm * capacitance_f)) - 1
-
-
 def summing_stage_gain_error(
     *,
     tiles: int,
@@ -255,7 +225,7 @@ def summing_stage_gain_error(
 
     While the output ramps, the virtual ground is off by its slope over the bandwidth of the op-amp, and by the output
     over its gain; through the resistor of each input, driven or not, that takes charge away:
-    1/(1 + Rsw/R + N/(2 pi f R C) + N T/(2 A R C)) - 1. `integrator_gain_error` is the middle term alone.
+    1/(1 + Rsw/R + N/(2 pi f R C) + N T/(2 A R C)) - 1.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from circuits import frame
-from circuits.analytic import finite_gain_error, integrator_gain_error
+from circuits.analytic import finite_gain_error, summing_stage_gain_error
 from circuits.cells.memristor import array_of_memristors
 from circuits.cells.opamp import DEFAULT as OPAMP
 from circuits.in_the_loop import (
@@ -92,7 +92,15 @@ def test_pulses_integrate_to_what_amplitudes_give_but_for_the_bandwidth_of_the_i
     codes = np.random.default_rng(4).integers(-TICKS, TICKS + 1, (2, 6)).astype(float)
     codes[1] = 0
     read = pulse_reads(real, codes, settle_s=settling_s(real))
-    lost = 1 + integrator_gain_error(2, 50e3, circuit.capacitance_f, OPAMP.bandwidth_hz)
+    lost = 1 + summing_stage_gain_error(
+        tiles=2,
+        resistance_ohm=50e3,
+        capacitance_f=circuit.capacitance_f,
+        switch_ohm=0.0,
+        opamp_gain=np.inf,
+        bandwidth_hz=OPAMP.bandwidth_hz,
+        window_s=0.0,
+    )
     expected = sweep_reads(real, codes / TICKS) * lost
     # What is left is 0.1 % of an integrator of finite gain in a time-dependent circuit, and steps in time.
     assert error_of(read.output_v[0], expected[0]) < 2e-3
