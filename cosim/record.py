@@ -232,7 +232,7 @@ class Record:
 
 
 LIMITS = (
-    "Circuit values marked assumed are to be replaced by characterised cells; read them as a first form.",
+    "Circuit values come from simulations of a generic 45 nm without layout; those marked assumed say why.",
     "Leakage, control logic and on-chip interconnect are not priced; neither is evaluation on test images.",
     "Programming the initial weights is counted as the least number of pulses, without verifying reads.",
 )
