@@ -37,7 +37,7 @@ class Row:
     conditions: Mapping[str, float | str]
     quantity: Quantity
 
-    @property
+    @cached_property
     def numbers(self) -> dict[str, float]:
         """The conditions that are numbers a table can be interpolated in."""
         return {name: float(value) for name, value in self.conditions.items() if name in NUMBERS}
@@ -85,7 +85,15 @@ class Calibration:
 
     def bits(self, cell: str) -> list[int]:
         """Return the resolutions that the table holds for a converter, sorted."""
-        return sorted({int(row.numbers["bits"]) for row in self.rows if row.cell == cell and "bits" in row.numbers})
+        return list(self._bits.get(cell, ()))
+
+    @cached_property
+    def _bits(self) -> dict[str, list[int]]:
+        found: dict[str, set[int]] = {}
+        for row in self.rows:
+            if "bits" in row.numbers:
+                found.setdefault(row.cell, set()).add(int(row.numbers["bits"]))
+        return {cell: sorted(bits) for cell, bits in found.items()}
 
     def quantity(
         self,
@@ -123,10 +131,22 @@ class Calibration:
         CalibrationError
             If the table does not hold it; a table is never extrapolated.
         """
+        asked = {"bits": bits, "tiles": tiles, "gamma": gamma, "cells": cells}
+        question = (cell, quantity, *asked.values(), corner, temperature_k)
+        if question not in self._answers:
+            self._answers[question] = self._find(cell, quantity, asked, corner, temperature_k)
+        return self._answers[question]
+
+    @cached_property
+    def _answers(self) -> dict[tuple[object, ...], Quantity]:
+        return {}
+
+    def _find(
+        self, cell: str, quantity: str, asked: Mapping[str, float | None], corner: str, temperature_k: float
+    ) -> Quantity:
         rows = self._index.get((cell, quantity))
         if rows is None:
             self._refuse_unknown(cell, quantity)
-        asked = {"bits": bits, "tiles": tiles, "gamma": gamma, "cells": cells}
         given = {name: float(value) for name, value in asked.items() if value is not None}
         where = f"calibration {self.name}: {cell} {quantity}"
         known = [row for row in rows or () if row.holds_at(corner, temperature_k)]
@@ -146,6 +166,36 @@ class Calibration:
         note = f"interpolated at {', '.join(f'{name} = {given[name]:g}' for name in names)}"
         origin = known[0].quantity
         return Quantity(value, origin.unit, "derived", origin.source, f"{note} in: {origin.note}")
+
+    def rows_of(self, cell: str, quantity: str) -> Sequence[Row]:
+        """Return all rows of a quantity, at all corners and temperatures; none where there is no such quantity."""
+        return self._index.get((cell, quantity), ())
+
+    def spread(self, cell: str, quantity: str) -> tuple[float, float] | None:
+        """Return the lowest and highest ratio of a quantity at corners and temperatures to its nominal value.
+
+        None where it was simulated at one corner and temperature alone, or may have either sign.
+        """
+        if (cell, quantity) not in self._spreads:
+            rows = self.rows_of(cell, quantity)
+            places = [tuple(sorted(row.numbers.items())) for row in rows]
+            nominal = {
+                place: row.quantity.value
+                for place, row in zip(places, rows, strict=True)
+                if row.holds_at(NOMINAL, ROOM_K)
+            }
+            ratios = [
+                row.quantity.value / nominal[place]
+                for place, row in zip(places, rows, strict=True)
+                if nominal.get(place, 0.0) > 0
+            ]
+            known = len(set(ratios)) > 1 and min(ratios) > 0
+            self._spreads[cell, quantity] = (min(ratios), max(ratios)) if known else None
+        return self._spreads[cell, quantity]
+
+    @cached_property
+    def _spreads(self) -> dict[tuple[str, str], tuple[float, float] | None]:
+        return {}
 
     def conditions_of(self, cell: str, quantity: str) -> set[str]:
         """Return the names of the numbers that a quantity depends on.

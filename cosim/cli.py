@@ -96,23 +96,39 @@ def demo(out: OutFolder = None, workers: Workers = None) -> None:
         _run(checked, out if out is not None else Path("runs") / "demo", workers)
 
 
-@app.command()
-def price(study: StudyFile, out: OutFolder = None) -> None:
-    """Price a study without training it and without reading data, at the activity that the preset assumes."""
+@app.command(epilog='Example: cosim price study.toml --run runs/study --where "accuracy >= 95 %" --smallest area')
+def price(
+    study: StudyFile,
+    out: OutFolder = None,
+    run: Annotated[
+        Path | None, typer.Option("--run", help="Folder of a finished run, whose activity and accuracy are taken over.")
+    ] = None,
+    where: Annotated[
+        list[str] | None, typer.Option("--where", help="Limit, for example 'energy <= 2 uJ'; may be repeated.")
+    ] = None,
+    smallest: Annotated[
+        str, typer.Option("--smallest", help="Which of the designs within the limits is best: energy, latency, area.")
+    ] = "energy",
+) -> None:
+    """Price a study, or a million designs, without training, at assumed activity or that of a run."""
     with _plain_errors():
-        from cosim.explain import price_report
+        from cosim.config import load_sweep
+        from cosim.explain import no_design, price_notes, price_report
         from cosim.record import Record
-        from cosim.study import price_tables, read_study
+        from cosim.study import price_study
+        from cosim.workers import RunError
 
-        checked, _ = read_study(study)
-        bill, trace, points = price_tables(checked)
-        for part in price_report(checked, bill, points):
+        limits = where or []
+        priced = price_study(load_sweep(study), run=run, conditions=limits, smallest=smallest)
+        for part in price_report(priced, limits, smallest):
             _console().print(part)
         if out is not None:
             from cosim.reporting.page import write_page
 
-            Record(out).write_price(checked, bill, trace)
+            Record(out).write_price(priced.study, priced.files(), price_notes(priced))
             _console().print(f"Page: {write_page(out)}", soft_wrap=True)
+        if not priced.designs["kept"].any():
+            raise RunError(no_design(priced.designs, limits))
 
 
 @app.command()

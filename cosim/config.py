@@ -6,7 +6,7 @@ import copy
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,16 @@ from cosim.data import SHAPES, DataShape
 from cosim.network import NETWORKS, LayerSpec, NetworkError
 from cosim.periphery import BoundManagement, NoiseManagement, Periphery
 from cosim.sections import STATES_MAX, ConfigError, HardwareSection, PointSection, WiresSection, check_sections
-from cosim.sweep import checked_axes, combinations, common_part, leaf_keys_of, lookup, with_values, without
-from cost_model.components import area_charges, charges
-from cost_model.hardware import Hardware, HardwareError, hardware_preset
+from cosim.sweep import check_size, checked_axes, combinations, common_part, leaf_keys_of, lookup, with_values, without
+from cost_model.adc import AdcError, read_table
+from cost_model.components import check_prices
+from cost_model.hardware import SIMULATED_ADC, SIMULATED_CELL, Hardware, HardwareError, hardware_preset
+from cost_model.latency import Schedule
 from device_models.parameters import DeviceError, PulsedDevice
 from device_models.presets import load_device
 from device_models.quantity import ProvenanceError
 
-__all__ = ["ConfigError", "Point", "Study", "load_study", "lookup", "make_study"]
+__all__ = ["ConfigError", "Point", "Study", "Sweep", "load_study", "load_sweep", "lookup", "make_study", "make_sweep"]
 
 
 @dataclass(frozen=True)
@@ -85,12 +87,7 @@ class Point:
 
     def notes(self) -> list[str]:
         """Return what a reader of the bill should know about this point."""
-        algorithm = self.algorithm()
-        device = self.device
-        held = device.reference_mean or device.reference_std or device.subtract_symmetry_point
-        doubled = bool(algorithm.significances) and (device.one_sided or bool(held) or bool(algorithm.references))
-        beside = "the second devices of pairs" if device.one_sided else "reference arrays"
-        return [*algorithm.notes(), *([f"area and read energy of {beside} are not in the bill"] if doubled else [])]
+        return self.algorithm().notes()
 
     def algorithm(self) -> Algorithm:
         """Return a fresh instance of the algorithm."""
@@ -127,6 +124,63 @@ class Study:
     folder: Path
 
 
+@dataclass(frozen=True)
+class Sweep:
+    """A study file before its points are made: what all of them have in common, and what is swept.
+
+    Parameters
+    ----------
+    base
+        The content without the sweep.
+    axes
+        Dotted keys, each with its values; empty where nothing is swept.
+    where
+        Name of its origin, for messages.
+    folder
+        Folder that relative paths start from.
+    """
+
+    base: Mapping[str, Any]
+    axes: Mapping[str, list[Any]]
+    where: str
+    folder: Path
+
+    def point(self, swept: Mapping[str, Any]) -> Point:
+        """Return the point with the given values of the swept keys.
+
+        Raises
+        ------
+        ConfigError
+            If something is not allowed.
+        """
+        section, algorithm = check_sections(with_values(dict(self.base), swept, self.where), self.where)
+        try:
+            return _resolve(section, algorithm, self.folder)
+        except (
+            *(AdcError, CalibrationError, ConfigError, DeviceError, HardwareError, NetworkError, ProvenanceError),
+        ) as error:
+            raise ConfigError(f"{self.where}: {error}") from None
+
+    def study(self, points: Sequence[Point], shown: Sequence[Point] | None = None) -> Study:
+        """Return the study of points of this sweep.
+
+        Parameters
+        ----------
+        points
+            At least one with each combination of values that others follow from.
+        shown
+            The points that the study has; all of the above where not given.
+        """
+        return Study(
+            points[0].resolved["title"],
+            _resolved_tree(points, self.axes),
+            tuple(points if shown is None else shown),
+            leaf_keys_of(self.axes),
+            points[0].data_path,
+            self.folder,
+        )
+
+
 def load_study(path: Path) -> Study:
     """Read and check a study file.
 
@@ -134,6 +188,17 @@ def load_study(path: Path) -> Study:
     ------
     ConfigError
         If the file cannot be read, is not TOML, or holds something that is not allowed; nothing has run then.
+    """
+    return _all_points(load_sweep(path))
+
+
+def load_sweep(path: Path) -> Sweep:
+    """Read a study file, without making its points yet.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read, is not TOML, or its sweep is not a table of lists.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -152,7 +217,22 @@ def load_study(path: Path) -> Study:
         raise ConfigError(f"{path}: this is not valid TOML: tables or lists are nested too deeply") from None
     except ValueError as error:  # a TOMLDecodeError, or a number with more digits than Python reads
         raise ConfigError(f"{path}: this is not valid TOML: {error}") from None
-    return make_study(tree, where=str(path), folder=path.parent)
+    return make_sweep(tree, where=str(path), folder=path.parent)
+
+
+def make_sweep(tree: Mapping[str, Any], *, where: str = "study", folder: Path | None = None) -> Sweep:
+    """Take a study given as a tree of plain data apart, without making its points yet.
+
+    Raises
+    ------
+    ConfigError
+        If its sweep is not a table of lists, or it has no schema.
+    """
+    base = copy.deepcopy(dict(tree))
+    sweep = base.pop("sweep", {})
+    if "schema" not in base:
+        raise ConfigError(f"{where}: schema is missing; a study starts with `schema = 1`")
+    return Sweep(base, checked_axes(sweep, where), where, folder or Path())
 
 
 def make_study(tree: Mapping[str, Any], *, where: str = "study", folder: Path | None = None) -> Study:
@@ -172,27 +252,17 @@ def make_study(tree: Mapping[str, Any], *, where: str = "study", folder: Path | 
     ConfigError
         If something is not allowed.
     """
-    base = copy.deepcopy(dict(tree))
-    sweep = base.pop("sweep", {})
-    if "schema" not in base:
-        raise ConfigError(f"{where}: schema is missing; a study starts with `schema = 1`")
-    axes = checked_axes(sweep, where)
-    folder = folder or Path()
-    points = [_point(with_values(base, swept, where), where, folder) for swept in combinations(axes)]
-    identities = [point.run_id for point in points]
-    unique = {run_id: point for run_id, point in zip(reversed(identities), reversed(points), strict=True)}
-    points = [unique[run_id] for run_id in dict.fromkeys(identities)]
-    return Study(
-        points[0].resolved["title"],
-        _resolved_tree(points, axes),
-        tuple(points),
-        leaf_keys_of(axes),
-        points[0].data_path,
-        folder,
-    )
+    return _all_points(make_sweep(tree, where=where, folder=folder))
 
 
-def _resolved_tree(points: list[Point], axes: Mapping[str, list[Any]]) -> dict[str, Any]:
+def _all_points(sweep: Sweep) -> Study:
+    check_size(sweep.axes, sweep.where)
+    points = [sweep.point(swept) for swept in combinations(sweep.axes)]
+    unique = {point.run_id: point for point in reversed(points)}
+    return sweep.study([unique[run_id] for run_id in dict.fromkeys(point.run_id for point in points)])
+
+
+def _resolved_tree(points: Sequence[Point], axes: Mapping[str, list[Any]]) -> dict[str, Any]:
     """Return the study with every default that holds for all points, and the sweep as given.
 
     What differs between points is either swept or follows from what is swept, so it must not be fixed here.
@@ -203,14 +273,6 @@ def _resolved_tree(points: list[Point], axes: Mapping[str, list[Any]]) -> dict[s
     for key in axes:
         common = without(common, key.split("."))
     return common | ({"sweep": copy.deepcopy(dict(axes))} if axes else {})
-
-
-def _point(tree: dict[str, Any], where: str, folder: Path) -> Point:
-    section, algorithm = check_sections(tree, where)
-    try:
-        return _resolve(section, algorithm, folder)
-    except (DeviceError, HardwareError, CalibrationError, NetworkError, ProvenanceError, ConfigError) as error:
-        raise ConfigError(f"{where}: {error}") from None
 
 
 def _resolve(section: PointSection, algorithm: Parameters, folder: Path) -> Point:
@@ -234,9 +296,8 @@ def _resolve(section: PointSection, algorithm: Parameters, folder: Path) -> Poin
             f"algorithm.zero_shift_pulses: {section.device.preset!r} is a pair of one-sided devices, which leaves "
             "no place for a reference array and has no symmetric point; set it to 0, or take algorithm agad"
         )
-    hardware, ideal_io = _hardware(section.hardware)
-    charges(hardware, algorithm.name)  # what has no price is refused before anything is trained
-    area_charges(hardware)
+    hardware, ideal_io = _hardware(section.hardware, folder)
+    check_prices(hardware, algorithm.name)  # what has no price is refused before anything is trained
     if not ideal_io:
         Periphery.from_hardware(hardware, ideal=False)
     resolved = section.model_dump(mode="json", by_alias=True)
@@ -259,12 +320,12 @@ def _without_none(tree: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in items if value is not None}
 
 
-def _hardware(section: HardwareSection) -> tuple[Hardware, bool]:
+def _hardware(section: HardwareSection, folder: Path) -> tuple[Hardware, bool]:
     table = hardware_preset(section.preset)
     default = table["defaults"]
 
-    def pick(given: Any, name: str) -> Any:
-        return default[name] if given is None else given
+    def pick(given: Any, name: str, otherwise: Any = None) -> Any:
+        return default.get(name, otherwise) if given is None else given
 
     hardware = Hardware(
         preset=section.preset,
@@ -276,10 +337,23 @@ def _hardware(section: HardwareSection) -> tuple[Hardware, bool]:
         columns_per_adc=pick(section.adc.columns_per_adc, "columns_per_adc"),
         shared_by_tiles=pick(section.adc.shared_by_tiles, "shared_by_tiles"),
         dac_bits=pick(section.dac.bits, "dac_bits"),
-        dac_model=section.dac.model,
+        dac_model=pick(section.dac.model, "dac_model", "pulse_width"),
+        adc_model=pick(section.adc.model, "adc_model", SIMULATED_ADC),
+        adc_rate_hz=section.adc.rate_hz,
+        adc_table=None if section.adc.table is None else read_table(folder / section.adc.table),
+        cell_model=pick(section.cell.model, "cell_model", SIMULATED_CELL),
+        cell_values=section.cell.model_dump(exclude={"model"}),
+        schedule=_schedule(section),
         overrides=dict(section.values),
     )
     return hardware, bool(pick(section.ideal_io, "ideal_io"))
+
+
+def _schedule(section: HardwareSection) -> Schedule:
+    try:
+        return Schedule(**section.schedule.model_dump())
+    except ValueError as error:
+        raise HardwareError(str(error)) from None
 
 
 def _resolved_wires(section: WiresSection, hardware: Hardware) -> dict[str, float]:
@@ -287,7 +361,7 @@ def _resolved_wires(section: WiresSection, hardware: Hardware) -> dict[str, floa
     given = section.model_dump(mode="json")
     for name in ("min_conductance_s", "max_conductance_s"):
         if given[name] is None:
-            given[name] = hardware.calibration.quantity("crossbar", name).value
+            given[name] = hardware.simulated.quantity("crossbar", name).value
     if given["min_conductance_s"] >= given["max_conductance_s"]:
         raise HardwareError(
             f"hardware.wires: min_conductance_s = {given['min_conductance_s']:g} is not allowed; it must be below "
@@ -306,13 +380,17 @@ def _resolved_hardware(section: HardwareSection, hardware: Hardware, ideal_io: b
         "array_rows": hardware.array_rows,
         "array_cols": hardware.array_cols,
         "adc": {
-            "model": section.adc.model,
+            "model": hardware.adc_model,
             "bits": hardware.adc_bits,
+            "rate_hz": hardware.adc_rate_hz,
+            "table": section.adc.table,
             "full_scale": hardware.adc_full_scale,
             "columns_per_adc": hardware.columns_per_adc,
             "shared_by_tiles": hardware.shared_by_tiles,
         },
         "dac": {"model": hardware.dac_model, "bits": hardware.dac_bits},
+        "cell": {"model": hardware.cell_model, **hardware.cell_values},
+        "schedule": section.schedule.model_dump(),
         "pulses": section.pulses.model_dump(mode="json"),
         "wires": None if section.wires is None else _resolved_wires(section.wires, hardware),
         "values": dict(section.values),

@@ -18,11 +18,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from cosim.config import Point
+from cosim.costing import cost_tables
 from cosim.health import noise_level, verdict
+from cosim.pricing import bill_of, make_scheduler
 from cosim.scheduler import Scheduler
 from cost_model.bill import Bill
-from cost_model.operations import INDEX
-from cost_model.pricing import price
+from cost_model.operations import PulseActivity
 
 if TYPE_CHECKING:  # the pricing path stays free of compiled kernels
     from cosim.data import Data
@@ -48,10 +49,14 @@ class Outcome:
         One row per epoch.
     tiles
         One row per epoch, layer and tile: what it holds and what that means.
+    activity
+        What happened in every operation of the whole training, whatever the arrays.
     trace
-        Operations of the whole training, added up.
+        The same as counts in the floorplan.
     bill
         The trace, priced per training sample.
+    tables
+        What stands behind the bill, by file name; see `cosim.costing`.
     results
         The row of the point: losses, accuracy, energy, latency, area, storage, seconds.
     """
@@ -59,38 +64,11 @@ class Outcome:
     run_id: str
     history: list[dict[str, Any]]
     tiles: list[dict[str, Any]]
+    activity: pd.DataFrame
     trace: pd.DataFrame
     bill: Bill
+    tables: dict[str, pd.DataFrame]
     results: dict[str, Any]
-
-
-def make_scheduler(point: Point) -> Scheduler:
-    """Return the scheduler of a point."""
-    return Scheduler(point.algorithm(), point.hardware, [spec.shape for spec in point.layers], point.device)
-
-
-def bill_of(point: Point, scheduler: Scheduler, samples: int) -> Bill:
-    """Price what the scheduler has recorded, per training sample."""
-    algorithm = scheduler.algorithm
-    storage = algorithm.storage(point.resolved["training"]["batch_size"])
-    return price(
-        scheduler.trace,
-        point.hardware,
-        scheduler.floorplans,
-        algorithm=algorithm.name,
-        storage=storage,
-        samples=samples,
-    )
-
-
-def price_point(point: Point) -> tuple[Bill, Scheduler]:
-    """Price a point without training it and without reading data: the same plans, the preset's assumed activity."""
-    training = point.resolved["training"]
-    scheduler = make_scheduler(point)
-    batches = math.ceil(point.train_samples / training["batch_size"])
-    samples = point.train_samples * training["epochs"]
-    scheduler.assume_training(samples=samples, mini_batches=batches * training["epochs"])
-    return bill_of(point, scheduler, samples), scheduler
 
 
 def identity(point: Point) -> dict[str, Any]:
@@ -211,11 +189,10 @@ class Training:
 
     def _coincidences(self) -> dict[tuple[str, str], float]:
         """Return the device pulses of updates so far, by layer and tile."""
-        rows = self.scheduler.trace.rows()
         return {
-            (layer, tile): float(counts[INDEX["coincidences"]])
-            for (layer, tile, kind), counts in rows
-            if kind == "update"
+            (layer, tile): float(done.activity.coincidences)
+            for (layer, tile, kind), done in self.scheduler.activity
+            if kind == "update" and isinstance(done.activity, PulseActivity)
         }
 
     def evaluate(self) -> tuple[float, float]:
@@ -233,7 +210,7 @@ class Training:
 
     def outcome(self) -> Outcome:
         """Return what the finished training leaves."""
-        bill = bill_of(self.point, self.scheduler, len(self.train_images) * self.epochs_done)
+        bill = bill_of(self.point, self.scheduler)
         last = self.history[-1]
         results = identity(self.point) | {
             "train_loss": last["train_loss"],
@@ -245,7 +222,17 @@ class Training:
             "digital_storage_byte": int(bill.digital_storage_byte),
             "seconds": self.seconds,
         }
-        return Outcome(self.point.run_id, self.history, self.tiles, self.scheduler.trace.to_frame(), bill, results)
+        log = self.scheduler.activity
+        return Outcome(
+            run_id=self.point.run_id,
+            history=self.history,
+            tiles=self.tiles,
+            activity=log.to_frame(),
+            trace=self.scheduler.trace.to_frame(),
+            bill=bill,
+            tables=cost_tables(self.point, self.scheduler, bill, log),
+            results=results,
+        )
 
     def save(self, path: Path) -> None:
         """Write a checkpoint; a reader sees the old one or the new one, never a part."""
@@ -280,13 +267,14 @@ class Training:
         for prefix, part in self._parts().items():
             own = {name.split(":", 1)[1]: value for name, value in state.items() if name.startswith(f"{prefix}:")}
             part.restore(own)
+        self.scheduler.set_learning_rate(learning_rate_at(self.point.resolved["training"], self.epochs_done))
         self._pulsed = self._coincidences()
 
     def _parts(self) -> dict[str, Any]:
         return {
             "network": self.network,
             "algorithm": self.scheduler.algorithm,
-            "trace": self.scheduler.trace,
+            "activity": self.scheduler.activity,
         }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,10 +12,12 @@ from rich.table import Table
 from cosim.algorithms import ALGORITHMS
 from cosim.config import Point, Study, lookup
 from cosim.data import list_data
-from cosim.experiment import make_scheduler
+from cosim.exploration import read_condition, why_none
 from cosim.network import NETWORKS
 from cosim.plan import Plan
+from cosim.pricing import make_scheduler
 from cosim.probe import point_health
+from cosim.study import Priced, PricedStudy
 from cost_model.floorplan import LayerFloorplan
 from cost_model.hardware import hardware_preset, list_hardware
 from device_models.parameters import PulsedDevice
@@ -50,7 +52,7 @@ def explain_study(study: Study) -> str:
         *(f"      {_arrays(floor)}" for floor, _ in plans if floor.tiles),
         " 7  cosim/kernels over cross-points, device_models/kernels for one device: "
         f"{point.device.family}, {point.device.states:g} states, cycle-to-cycle noise {point.device.dw_min_std:g}",
-        " 8  cosim/scheduler.py _record: activity adds up per step and joins the trace as Operations with their counts",
+        " 8  cosim/scheduler.py rows: activity adds up per step and joins the trace as Operations with their counts",
         f" 9  cost_model/pricing.py: trace x price list {point.hardware.preset} = bill.csv",
         "10  cosim/record.py: the row joins results.csv; cosim/reporting makes the page",
         *_health(point),
@@ -101,41 +103,97 @@ def _arrays(floor: LayerFloorplan) -> str:
     )
 
 
-def price_report(study: Study, bill: pd.DataFrame, points: list[tuple[Point, float]]) -> Iterator[RenderableType]:
-    """Yield what `cosim price` prints: a line per point, the bill of a single point, what was assumed."""
-    from cosim.reporting.engineering import area, engineering, storage
+def price_report(priced: PricedStudy, conditions: Sequence[str], smallest: str) -> Iterator[RenderableType]:
+    """Yield what `cosim price` prints: designs, the bill of a single one with its band and checks, what was assumed."""
+    yield designs_table(priced, conditions, smallest)
+    if len(priced.detailed) == 1:
+        yield from _one_bill(priced.detailed[0])
+    for note in price_notes(priced):
+        yield f"Note: {note}"
+
+
+def designs_table(priced: PricedStudy, conditions: Sequence[str], smallest: str) -> Table:
+    """Return the designs that have a bill, in the order of the question."""
+    from cosim.reporting.engineering import area, engineering, percent, storage
+
+    designs, keys = priced.designs, priced.study.swept_keys
+    title = f"{priced.study.title}: priced without training, per training sample"
+    if len(priced.detailed) < len(designs):
+        kept = int(designs["kept"].sum())
+        limits = f" within {' and '.join(conditions)}" if conditions else " on the Pareto front"
+        counted = kept if conditions else int(designs["on_front"].sum())
+        title += f"; {counted} of {len(designs)} designs{limits}, the smallest {smallest} first"
+    known = bool(designs["test_accuracy"].notna().any())
+    table = Table(title=title)
+    names = [key.split(".", 1)[-1].replace("_", " ") for key in keys]
+    for heading in ("run_id", *names, "energy", "latency", "area", "digital storage", *(["accuracy"] if known else [])):
+        table.add_column(heading, justify="left" if heading == "run_id" else "right")
+    for one in priced.detailed:
+        table.add_row(
+            one.point.run_id,
+            *(str(_swept(one.point, key)) for key in keys),
+            engineering(float(one.bill["energy_j"].sum()), "J"),
+            engineering(float(one.bill["latency_s"].sum()), "s"),
+            area(float(one.bill["area_m2"].sum())),
+            storage(one.digital_storage_byte),
+            *([percent(one.accuracy) if one.accuracy is not None else "unknown"] if known else []),
+        )
+    return table
+
+
+def _one_bill(priced: Priced) -> Iterator[RenderableType]:
+    from cosim.reporting.engineering import area, engineering
     from cosim.reporting.table import bill_table
 
-    table = Table(title=f"{study.title}: priced without training, per training sample")
-    for heading in ("run_id", *study.swept_keys, "energy", "latency", "area", "digital storage"):
-        table.add_column(heading, justify="left" if heading == "run_id" else "right")
-    for point, stored in points:
-        lines = bill[bill["run_id"] == point.run_id]
-        table.add_row(
-            point.run_id,
-            *(str(_swept(point, key)) for key in study.swept_keys),
-            engineering(float(lines["energy_j"].sum()), "J"),
-            engineering(float(lines["latency_s"].sum()), "s"),
-            area(float(lines["area_m2"].sum())),
-            storage(stored),
-        )
-    yield table
-    if len(points) == 1:
-        yield bill_table(bill)
-    yield assumptions(points[0][0])
+    yield bill_table(priced.bill)
+    written: dict[str, tuple[str, Callable[[float], str]]] = {
+        "energy_per_sample_j": ("energy", lambda value: engineering(value, "J")),
+        "latency_per_sample_s": ("latency", lambda value: engineering(value, "s")),
+        "area_m2": ("area", area),
+    }
+    bands = Table(title="How sure: 9 in 10 draws of all assumptions within")
+    for heading in ("figure", "low", "nominal", "high", "decided most by"):
+        bands.add_column(heading, justify="left" if heading in ("figure", "decided most by") else "right")
+    tornado = priced.tables["tornado.csv"]
+    for row in priced.tables["bands.csv"].to_dict("records"):
+        name, write = written[row["figure"]]
+        most = ", ".join(tornado.loc[tornado["figure"] == row["figure"], "assumption"].head(3))
+        bands.add_row(name, *(write(row[end]) for end in ("low", "nominal", "high")), most)
+    yield bands
+    for check in priced.tables["checks.csv"].to_dict("records"):
+        if not check["holds"]:
+            yield f"Warning: {check['text']}"
+
+
+def price_notes(priced: PricedStudy) -> list[str]:
+    """Return what a reader of bills without training should know."""
+    notes = []
+    trained = [one.trained for one in priced.detailed]
+    if not all(trained) and priced.detailed:
+        point = next(one.point for one in priced.detailed if not one.trained)
+        notes.append(assumed_activity(point))
+    if any(trained):
+        notes.append(f"activity of {sum(trained)} of {len(trained)} bills is that of a finished run")
+    own = dict.fromkeys(note for one in priced.detailed for note in one.point.notes())
+    return [*notes, *own]
+
+
+def assumed_activity(point: Point) -> str:
+    """Return the activity that a bill without training assumes."""
+    names = [name for name in hardware_preset(point.hardware.preset)["values"] if name.startswith("activity_")]
+    given = ", ".join(f"{name.removeprefix('activity_')} {float(point.hardware.number(name)):g}" for name in names)
+    return f"assumed activity ({point.hardware.preset}): {given}"
+
+
+def no_design(designs: pd.DataFrame, conditions: Sequence[str]) -> str:
+    """Return why no design keeps all conditions."""
+    limits = [read_condition(text, list(designs.columns)) for text in conditions]
+    return "no design keeps all limits: " + "; ".join(why_none(designs, limits))
 
 
 def _swept(point: Point, key: str) -> object:
     value = lookup(point.resolved, key)
     return "" if value is None else value
-
-
-def assumptions(point: Point) -> str:
-    """Return the activity that a bill without training assumes, and what the algorithm has to say."""
-    names = [name for name in hardware_preset(point.hardware.preset)["values"] if name.startswith("activity_")]
-    given = ", ".join(f"{name.removeprefix('activity_')} {point.hardware.number(name):g}" for name in names)
-    notes = "".join(f"\nNote: {note}." for note in point.notes())
-    return f"Assumed activity ({point.hardware.preset}): {given}.{notes}"
 
 
 def listing(kind: str) -> Table:

@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import Literal, get_args
 
 from circuits.frame import ADC_HIGH_V, ADC_LOW_V
-from cost_model.components import calibrated
-from cost_model.hardware import Hardware
+from cost_model.hardware import SIMULATED_ADC, Hardware, HardwareError
+from cost_model.models import calibrated
+from cost_model.parts import r2r_unit_mismatch
 
 NoiseManagement = Literal["abs_max", "max", "constant", "abs_max_np_sum", "off"]
 BoundManagement = Literal["off", "iterative", "iterative_worst_case"]
@@ -222,31 +223,41 @@ class Periphery:
             columns_per_adc=hardware.columns_per_adc,
             noise_management=noise_management,
             bound_management=bound_management,
-            adc_offset_lsb=CALIBRATED_OFFSET_LSB,
-            **_from_table(hardware, tiles),
+            **_errors(hardware, tiles),
         )
 
 
-def _from_table(hardware: Hardware, tiles: int) -> dict[str, float]:
+def _errors(hardware: Hardware, tiles: int) -> dict[str, float]:
     """Return the errors that circuit simulation found in the cells of a design, as fields of `Periphery`.
 
-    The gain error of the converters is not among them: all have the same, and the digital scale takes it up.
+    The gain error of the converters is not among them: all have the same, and the digital scale takes it up. Converters
+    with a published price have no error beside their resolution, which is an effective one.
     """
+    hardware.simulated  # noqa: B018 (refuses a design without circuit simulation)
+    if hardware.dac_model == "bit_serial":
+        raise HardwareError(
+            "hardware.dac.model = 'bit_serial' is priced, not simulated: each bit of an input would be converted on "
+            "its own; set hardware.ideal_io = true, or take pulse_width, capacitive or r2r"
+        )
 
     def error(cell: str, quantity: str) -> float:
-        return calibrated(hardware, cell, quantity, tiles=tiles if hardware.shared_by_tiles else 1).value
+        return float(calibrated(hardware, cell, quantity, tiles=tiles if hardware.shared_by_tiles else 1).value)
 
     column_noise_v = math.hypot(error("summing_stage", "read_noise_v"), error("sample_hold", "noise_v"))
     errors = {
-        "noise_lsb": error("sar_adc", "noise_lsb"),
-        "adc_capacitor_mismatch": error("sar_adc", "capacitor_mismatch"),
         "gain_mismatch": error("summing_stage", "gain_mismatch"),
         "output_noise": column_noise_v / FULL_SCALE_V * hardware.adc_full_scale,
         # The coarsest tile swings its TIA the most. Columns that stretch instead of saturating count as straight.
         "output_nonlinearity": max(error("tia", "nonlinearity"), 0.0),
     }
+    if hardware.adc_model == SIMULATED_ADC:
+        errors["adc_offset_lsb"] = CALIBRATED_OFFSET_LSB
+        errors["noise_lsb"] = error("sar_adc", "noise_lsb")
+        errors["adc_capacitor_mismatch"] = error("sar_adc", "capacitor_mismatch")
     if hardware.dac_model == "capacitive":
         errors["dac_capacitor_mismatch"] = error("capacitive_dac", "capacitor_mismatch")
+    elif hardware.dac_model == "r2r":
+        errors["dac_capacitor_mismatch"] = r2r_unit_mismatch(int(hardware.dac_bits))
     else:
         errors["dac_offset_lsb"] = error("pulse_width_dac", "offset_lsb")
     return errors

@@ -9,21 +9,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from cost_model import operations
 from cost_model.floorplan import LayerFloorplan
-from cost_model.operations import NO_WORK, FloatArray, PulseActivity, ReadActivity, TransferWork
+from cost_model.operations import NO_WORK, Counts, PulseActivity, ReadActivity, TransferWork
 
 if TYPE_CHECKING:  # the pricing path stays free of compiled kernels
     from cosim.layers import Layer
     from cosim.tile_group import TileGroup
 
 Activity = ReadActivity | PulseActivity
-Number = Callable[[str], float]
+Number = Callable[[str], Any]
 Columns = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float32]
 
@@ -31,12 +31,17 @@ Values = npt.NDArray[np.float32]
 class Step(ABC):
     """One operation of a training step.
 
-    `every` is a period in mini-batches: it happens after mini-batch every, 2 every, 3 every and so on. Equal steps are
-    counted together, so a step is a frozen dataclass.
+    `every` is a period in mini-batches: it happens after mini-batch every, 2 every, 3 every and so on. What steps of
+    one kind do to one tile of a layer is added up, so two of them may differ in rates and sizes alone.
     """
 
     every: int = 1
     kind: ClassVar[str]
+
+    @property
+    def size(self) -> int:
+        """Columns that it moves each time; 1 for what has no such size."""
+        return 1
 
     @property
     @abstractmethod
@@ -44,7 +49,7 @@ class Step(ABC):
         """Where it acts, as the trace names it: ``all``, a tile, ``source>target``, ``buffer`` or ``digital``."""
 
     @abstractmethod
-    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> FloatArray:
+    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> Counts:
         """Return what it activates in a floorplan; see `cost_model.operations`.
 
         Linear: the counts of a sum of activities and times are the sum of their counts.
@@ -56,12 +61,12 @@ class Step(ABC):
         activity
             What happened, added up over mini-batches.
         times
-            How many mini-batches it was done in.
+            How many mini-batches it was done in, times its size.
         """
 
     @abstractmethod
     def assumed(self, floor: LayerFloorplan, number: Number, vectors: float, times: float) -> Activity:
-        """Return the activity that pricing without training assumes.
+        """Return the activity that pricing without training assumes; it does not depend on the arrays.
 
         Parameters
         ----------
@@ -72,7 +77,7 @@ class Step(ABC):
         vectors
             Vectors of all mini-batches together.
         times
-            How often the step happens.
+            How often the step happens, times its size.
         """
 
     @abstractmethod
@@ -104,7 +109,7 @@ class Forward(Step):
         """All tiles, or the digital weight."""
         return "all" if self.tiles else "digital"
 
-    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> FloatArray:
+    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> Counts:
         """Return the counts of a read."""
         if not self.tiles:
             return operations.digital_matrix_counts(floor, activity.vectors, mini_batches=times, update=False)
@@ -146,7 +151,7 @@ class Update(Step):
         activity: PulseActivity = layer.matrix.update(self.target, layer.inputs, layer.errors, self.rate)
         return activity
 
-    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> FloatArray:
+    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> Counts:
         """Return the counts of pulsed rank-1 updates."""
         assert isinstance(activity, PulseActivity)
         return operations.update_counts(floor, activity)
@@ -155,7 +160,7 @@ class Update(Step):
         """Return the assumed slots and hits."""
         inputs, outputs = floor.shape.inputs, floor.shape.outputs
         fires, slots = number("activity_pulse_probability"), vectors * number("activity_update_slots")
-        hits = slots * inputs * outputs * fires**2
+        hits = slots * inputs * outputs * fires * fires
         return PulseActivity(vectors, slots, slots * inputs * fires, slots * outputs * fires, hits, hits)
 
     def describe(self) -> str:
@@ -184,6 +189,11 @@ class ColumnTransfer(Step):
         """``source>target``."""
         return f"{self.source}>{self.target}"
 
+    @property
+    def size(self) -> int:
+        """Columns."""
+        return self.columns
+
     @abstractmethod
     def write(self, group: TileGroup, columns: Columns, values: Values) -> PulseActivity:
         """Pulse the target with what was read, float32 (columns, outputs)."""
@@ -194,17 +204,16 @@ class ColumnTransfer(Step):
         columns = group.next_columns(self.source, self.columns)
         return self.write(group, columns, group.read_columns(self.source, columns))
 
-    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> FloatArray:
+    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> Counts:
         """Return the counts of column reads, digital work and pulses."""
         assert isinstance(activity, PulseActivity)
-        return operations.transfer_counts(floor, activity, reads=times * self.columns, work=self.work)
+        return operations.transfer_counts(floor, activity, reads=times, work=self.work)
 
     def assumed(self, floor: LayerFloorplan, number: Number, vectors: float, times: float) -> Activity:
         """Return the assumed slots and hits."""
-        columns = times * self.columns
-        slots = columns * number(self.slots)
+        slots = times * number(self.slots)
         hits = slots * floor.shape.outputs * number("activity_pulse_probability")
-        return PulseActivity(columns, slots, slots, hits, hits, hits)
+        return PulseActivity(times, slots, slots, hits, hits, hits)
 
     def describe(self) -> str:
         """Return tiles, columns and period."""
@@ -249,7 +258,7 @@ class Accumulate(Step):
         layer.matrix.accumulate(layer.inputs, layer.errors, self.rate)
         return ReadActivity(len(layer.inputs), 0, 0)
 
-    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> FloatArray:
+    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> Counts:
         """Return the digital work."""
         return operations.outer_product_counts(floor, activity.vectors, mini_batches=times)
 
@@ -280,7 +289,7 @@ class WriteBuffer(Step):
         activity: PulseActivity = layer.matrix.write_buffer(self.target)
         return activity
 
-    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> FloatArray:
+    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> Counts:
         """Return the counts of the scan and the pulses."""
         assert isinstance(activity, PulseActivity)
         return operations.buffer_write_counts(floor, activity, writes=times)
@@ -313,7 +322,7 @@ class DigitalUpdate(Step):
         layer.matrix.add_outer_products(layer.inputs, layer.errors, self.rate)
         return ReadActivity(len(layer.inputs), 0, 0)
 
-    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> FloatArray:
+    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> Counts:
         """Return the digital work."""
         return operations.digital_matrix_counts(floor, activity.vectors, mini_batches=times, update=True)
 
@@ -343,7 +352,7 @@ class Refresh(Step):
         activity: PulseActivity = layer.matrix.refresh()
         return activity
 
-    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> FloatArray:
+    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> Counts:
         """Return the counts of reading both devices of every pair, column by column, and of the pulses."""
         assert isinstance(activity, PulseActivity)
         return operations.transfer_counts(floor, activity, reads=2 * times * floor.shape.inputs * floor.tiles)
@@ -355,6 +364,59 @@ class Refresh(Step):
     def describe(self) -> str:
         """Return the period."""
         return f"refresh of worn pairs (every {self.every})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program(Step):
+    """Bring initial weights into one tile before training, by closed-loop pulses, row by row."""
+
+    target: int
+    kind: ClassVar[str] = "program"
+
+    @property
+    def tile(self) -> str:
+        """The tile."""
+        return str(self.target)
+
+    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> Counts:
+        """Return the counts of programming."""
+        assert isinstance(activity, PulseActivity)
+        pulses, cells = activity.coincidences, activity.cells_touched
+        return operations.program_counts(floor, pulses=pulses, cells=cells, rows=activity.vectors)
+
+    def assumed(self, floor: LayerFloorplan, number: Number, vectors: float, times: float) -> Activity:
+        """Return nothing: how many pulses initial weights need follows from the devices."""
+        return programming(0, 0, 0)
+
+    def describe(self) -> str:
+        """Return the tile."""
+        return f"programming of tile {self.target}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibrate(Program):
+    """Zero-shift one tile before training, and program its reference array to the state found.
+
+    The activity is that of the programming.
+    """
+
+    pulses: int
+    kind: ClassVar[str] = "calibrate"
+
+    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> Counts:
+        """Return the counts of alternating pulses on all devices at once, and of the programming."""
+        assert isinstance(activity, PulseActivity)
+        pulses = times * self.pulses
+        return operations.calibration_counts(floor, pulses=pulses, programmed=activity.coincidences, times=times)
+
+    def describe(self) -> str:
+        """Return tile and pulses."""
+        return f"zero-shifting of tile {self.target} ({self.pulses} pulses)"
+
+
+def programming(pulses: float, cells: float, rows: float) -> PulseActivity:
+    """Return the activity of programming `cells` weights in `rows` rows with `pulses` device pulses."""
+    return PulseActivity(rows, 0, pulses, pulses, pulses, cells)
 
 
 Plan = Sequence[Step]

@@ -22,8 +22,17 @@ import tomli_w
 
 from cosim import __version__
 from cosim.config import ConfigError, Point, Study, lookup
+from cosim.costing import COST_TABLES
 from cosim.experiment import Outcome
-from cosim.tables import BILL_COLUMNS, HISTORY_COLUMNS, RESULT_COLUMNS, TILE_COLUMNS, TOTALS, TRACE_COLUMNS
+from cosim.tables import (
+    ACTIVITY_COLUMNS,
+    BILL_COLUMNS,
+    HISTORY_COLUMNS,
+    RESULT_COLUMNS,
+    TILE_COLUMNS,
+    TOTALS,
+    TRACE_COLUMNS,
+)
 
 
 class Record:
@@ -61,6 +70,13 @@ class Record:
     def tiles(self) -> pd.DataFrame:
         """What every tile held after each epoch: mean |W| as a fraction of the bound, and the verdict."""
         return self._table("tiles.csv")
+
+    @property
+    def activity(self) -> pd.DataFrame:
+        """What happened in the operations of every point, whatever the arrays; to the last bit."""
+        text = pd.read_csv(self.folder / "activity.csv", dtype=str)  # numbers read from text keep every bit
+        names = [name for name in ACTIVITY_COLUMNS[4:] if name in text]
+        return text.assign(**{name: text[name].astype(float) for name in names})
 
     @property
     def trace(self) -> pd.DataFrame:
@@ -118,11 +134,17 @@ class Record:
         """Add the rows of a finished point, its result last."""
         identity = {"run_id": outcome.run_id}
         bill = [identity | row for row in _records(outcome.bill.lines)]
+        counted = outcome.activity.astype(object).where(outcome.activity.notna(), None)
+        activity = [identity | row for row in _records(counted)]
         trace = [identity | row for row in _records(outcome.trace)]
         with _writing(self.folder):
             self._append("history.csv", outcome.history, HISTORY_COLUMNS)
             self._append("tiles.csv", outcome.tiles, TILE_COLUMNS)
             self._append("bill.csv", bill, BILL_COLUMNS)
+            for name, columns in COST_TABLES.items():
+                rows = [identity | row for row in _records(outcome.tables[name])]
+                self._append(name, rows, ("run_id", *columns))
+            self._append("activity.csv", activity, ACTIVITY_COLUMNS)
             self._append("trace.csv", trace, TRACE_COLUMNS)
             swept = {key: lookup(point.resolved, key) for key in _extra(swept_keys)}
             row = outcome.results | swept | {"version": __version__, "commit": source_commit()}
@@ -151,9 +173,9 @@ class Record:
         finally:
             os.close(folder)
 
-    def write_summary(self, study: Study, warnings: Iterable[str] = ()) -> None:
+    def write_summary(self, study: Study, warnings: Iterable[str] = (), notes: Iterable[str] = ()) -> None:
         """Write summary.json: what the page and a reader need beside the tables."""
-        notes = dict.fromkeys(note for point in study.points for note in point.notes())
+        own = dict.fromkeys(note for point in study.points for note in point.notes())
         summary = {
             "title": study.title,
             "version": __version__,
@@ -162,20 +184,20 @@ class Record:
             "finished": len(self.finished() & {point.run_id for point in study.points}),
             "shown_run_ids": [point.run_id for point in study.points],
             "labels": {point.run_id: design_name(point, study.swept_keys) for point in study.points},
-            "notes": [*LIMITS, *notes, *(f"Warning: {warning}." for warning in warnings)],
+            "notes": [*LIMITS, *own, *notes, *(f"Warning: {warning}." for warning in warnings)],
         }
         with _writing(self.folder):
             _replace(self.folder / "summary.json", json.dumps(summary, indent=2) + "\n")
 
-    def write_price(self, study: Study, bill: pd.DataFrame, trace: pd.DataFrame) -> None:
-        """Write the bill of a study that was priced without training."""
+    def write_price(self, study: Study, tables: Mapping[str, pd.DataFrame], notes: Iterable[str] = ()) -> None:
+        """Write the tables of a study that was priced without training, by file name; what was there is replaced."""
         _refuse_trained(self.folder)
         with _writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             self._write_study(study)
-            _replace(self.folder / "bill.csv", bill.to_csv(index=False))
-            _replace(self.folder / "trace.csv", trace.to_csv(index=False))
-        self.write_summary(study)
+            for name, table in tables.items():
+                _replace(self.folder / name, table.to_csv(index=False))
+        self.write_summary(study, notes=notes)
 
     def _headers(self, study: Study) -> dict[str, tuple[str, ...]]:
         swept = _extra(study.swept_keys)
@@ -184,6 +206,8 @@ class Record:
             "history.csv": HISTORY_COLUMNS,
             "tiles.csv": TILE_COLUMNS,
             "bill.csv": BILL_COLUMNS,
+            **{name: ("run_id", *columns) for name, columns in COST_TABLES.items()},
+            "activity.csv": ACTIVITY_COLUMNS,
             "trace.csv": TRACE_COLUMNS,
         }
 
@@ -197,7 +221,7 @@ class Record:
     def _whole(self) -> set[str]:
         """Return the run_ids whose history has every epoch and whose bill adds up to their result."""
         epochs = Counter(row[0] for row in _rows(self.folder / "history.csv"))
-        traced = {row[0] for row in _rows(self.folder / "trace.csv")}
+        traced, acted = ({row[0] for row in _rows(self.folder / name)} for name in ("trace.csv", "activity.csv"))
         columns = [BILL_COLUMNS.index(name) for name in TOTALS]
         billed: dict[str, list[float]] = defaultdict(lambda: [0.0] * len(columns))
         for row in _rows(self.folder / "bill.csv"):
@@ -206,7 +230,7 @@ class Record:
         return {
             row[0]
             for row in _rows(self.folder / "results.csv")
-            if row[0] in traced
+            if row[0] in traced & acted
             and _number(row, RESULT_COLUMNS.index("epochs")) == epochs[row[0]]
             and np.allclose(billed[row[0]], [_number(row, place) for place in columns], rtol=1e-9, atol=0)
         }
@@ -233,7 +257,8 @@ class Record:
 
 LIMITS = (
     "Circuit values come from simulations of a generic 45 nm without layout; those marked assumed say why.",
-    "Leakage, control logic and on-chip interconnect are not priced; neither is evaluation on test images.",
+    "Control logic, clocks and the sequencing of phases are not priced; neither is evaluation on test images.",
+    "Op-amps are taken to be off between reads; their start-up is not priced.",
     "Programming the initial weights is counted as the least number of pulses, without verifying reads.",
 )
 
@@ -244,12 +269,15 @@ def _with_moved_paths(study: Study, folder: Path) -> dict[str, Any]:
     def moved(key: str, value: Any) -> Any:
         if isinstance(value, dict):
             return {name: moved(name, child) for name, child in value.items()}
-        is_path = isinstance(value, str) and (key == "path" or (key == "preset" and value.endswith(".toml")))
+        is_path = isinstance(value, str) and (key in ("path", "table") or (key == "preset" and value.endswith(".toml")))
         return os.path.relpath(study.folder / value, folder) if is_path else value
 
-    tree = {key: moved(key, value) if key in ("data", "device") else value for key, value in study.resolved.items()}
+    tree = {
+        key: moved(key, value) if key in ("data", "device", "hardware") else value
+        for key, value in study.resolved.items()
+    }
     axes = tree.get("sweep", {})
-    places = ("data", "data.path", "device", "device.preset")
+    places = (*("data", "data.path", "device", "device.preset", "hardware", "hardware.adc", "hardware.adc.table"),)
     swept = {key: [moved(key.split(".")[-1], value) for value in axes[key]] for key in places if key in axes}
     return tree | ({"sweep": axes | swept} if axes else {})
 

@@ -8,19 +8,20 @@ linear in the activity, so a training adds activity up and counts when the trace
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from cosim.activity import Activity, ActivityLog, Address
 from cosim.algorithms import Algorithm
-from cosim.plan import Activity, Backward, Forward, Plan, Refresh, Step
+from cosim.plan import Backward, Calibrate, Forward, Plan, Program, Refresh, Step, programming
 from cost_model import operations
 from cost_model.floorplan import LayerFloorplan, MatrixShape
 from cost_model.hardware import Hardware
-from cost_model.operations import Operation
+from cost_model.operations import Counts, Operation
 from cost_model.trace import Trace
 from device_models.parameters import PulsedDevice
 
@@ -29,25 +30,6 @@ if TYPE_CHECKING:  # the pricing path stays free of compiled kernels
     from cosim.layers import Layer, Network
 
 REPLAN_EVERY = 25  # mini-batches, where plans follow the progress of the training
-
-
-@dataclass(slots=True)
-class Done:
-    """What a step did to a layer since it was last written to the trace.
-
-    Parameters
-    ----------
-    activity
-        Sum over the times.
-    times
-        How often the step was performed.
-    vectors
-        Vectors that entered the layer, those of a read once even where bound management read them again.
-    """
-
-    activity: Activity
-    times: float
-    vectors: float
 
 
 class Scheduler:
@@ -73,8 +55,8 @@ class Scheduler:
         self.hardware = hardware
         self.device = device
         self.floorplans = [hardware.floorplan(shape, len(algorithm.significances)) for shape in shapes]
-        self._trace = Trace()
-        self._done: dict[tuple[str, Step], Done] = {}
+        self.activity = ActivityLog()
+        self._steps: dict[Address, Step] = {}
         self.mini_batches = 0
         self.total_mini_batches = 1
         self._places = {shape.name: place for place, shape in enumerate(shapes)}
@@ -139,13 +121,13 @@ class Scheduler:
                 tile = layer.matrix.tiles[place]
                 tile.zero_shift(self.algorithm.zero_shift_pulses)
                 reference = np.abs(tile.device_parameters["reference"]) / tile.device.granularity
-                self._record_calibration(floor, place, programmed=float(np.ceil(reference).sum()))
+                self._calibrated(floor, place, programmed=float(np.ceil(reference).sum()))
             layer.matrix.set_weights(weight)
             layer.bias[:] = bias
             if floor.tiles:
                 carrier = layer.matrix.tiles[layer.matrix.carrier]
                 needed = np.ceil(np.abs(carrier.weights) / carrier.device.granularity)
-                self._record_program(floor, pulses=float(needed.sum()), cells=float(np.count_nonzero(needed)))
+                self._programmed(floor, pulses=float(needed.sum()), cells=float(np.count_nonzero(needed)))
 
     def _read_forward(self, layer: Layer, inputs: Values) -> Values:
         return self._read(layer, inputs, self._forward)
@@ -163,40 +145,60 @@ class Scheduler:
 
     @property
     def trace(self) -> Trace:
-        """Everything recorded so far."""
-        for (name, step), done in self._done.items():
-            self._record(self.floorplans[self._places[name]], step, done)
-        self._done.clear()
-        return self._trace
+        """Everything done so far, as counts in the floorplans."""
+        trace = Trace()
+        for (layer, tile, kind), counts in self.rows():
+            converts = bool(np.any(counts.get("adc_conversions", 0.0)))
+            bits = (self.hardware.dac_bits, self.hardware.adc_bits) if converts else (0, 0)
+            trace.append(Operation(kind, layer, tile, counts, *bits))
+        return trace
+
+    def rows(self) -> Iterator[tuple[Address, Counts]]:
+        """Yield everything done so far, address by address, as counts in the floorplans."""
+        for address, done in self.activity:
+            layer, _, kind = address
+            floor = self.floorplans[self._places[layer]]
+            yield address, self._step_at(address).counts(floor, done.activity, done.times)
+            if kind == "forward":
+                yield (layer, "neurons", "digital"), operations.neuron_counts(floor, done.vectors)
 
     def _add(self, layer: Layer, step: Step, activity: Activity) -> None:
-        """Add what one mini-batch did to what equal steps did to the layer before."""
-        done = self._done.get((layer.name, step))
-        if done is None:
-            self._done[layer.name, step] = Done(activity, 1, len(layer.inputs))
-        else:
-            done.activity += activity  # type: ignore[operator]  # equal steps give activities of one type
-            done.times += 1
-            done.vectors += len(layer.inputs)
+        """Add what one mini-batch did to what steps of this kind did to the layer before."""
+        self._note(layer.name, step, activity, times=step.size, vectors=len(layer.inputs))
 
-    def _record(self, floor: LayerFloorplan, step: Step, done: Done) -> None:
-        """Write what a step did to the trace."""
-        counts = step.counts(floor, done.activity, done.times)
-        converts = floor.tiles > 0 and counts[operations.INDEX["adc_conversions"]] > 0
-        bits = (self.hardware.dac_bits, self.hardware.adc_bits) if converts else (0, 0)
-        self._trace.append(Operation(step.kind, floor.shape.name, step.tile, counts, *bits))
-        if step.kind == "forward":
-            neurons = operations.neuron_counts(floor, done.vectors)
-            self._trace.append(Operation("digital", floor.shape.name, "neurons", neurons))
+    def _note(self, layer: str, step: Step, activity: Activity, *, times: float, vectors: float) -> None:
+        address = (layer, step.tile, step.kind)
+        self._steps.setdefault(address, step)
+        self.activity.add(address, activity, times=times, vectors=vectors)
 
-    def _record_program(self, floor: LayerFloorplan, *, pulses: float, cells: float) -> None:
-        counts = operations.program_counts(floor, pulses=pulses, cells=cells)
-        self._trace.append(Operation("program", floor.shape.name, "0", counts))
+    def _step_at(self, address: Address) -> Step:
+        """Return a step that counts what was done at an address.
 
-    def _record_calibration(self, floor: LayerFloorplan, tile: int, *, programmed: float) -> None:
-        pulses = self.algorithm.zero_shift_pulses
-        counts = operations.calibration_counts(floor, pulses=pulses, programmed=programmed)
-        self._trace.append(Operation("calibrate", floor.shape.name, str(tile), counts))
+        Where the plan has moved on since, as after a warm start, steps of the same kind count alike.
+        """
+        if address not in self._steps:
+            layer, tile, kind = address
+            reads = [self._forward, self._backward] if kind in ("forward", "backward") else []
+            known = [*self.plans[self._places[layer]], *reads, Refresh()]
+            if tile.isdecimal():
+                known += [
+                    Program(target=int(tile)),
+                    Calibrate(target=int(tile), pulses=self.algorithm.zero_shift_pulses),
+                ]
+            alike = [step for step in known if step.kind == kind]
+            if not alike:
+                raise ValueError(f"activity: {self.algorithm.name} has no operation {kind!r} in layer {layer!r}")
+            self._steps[address] = next((step for step in alike if step.tile == tile), alike[0])
+        return self._steps[address]
+
+    def _programmed(self, floor: LayerFloorplan, *, pulses: float, cells: float) -> None:
+        rows = floor.shape.outputs if cells else 0
+        self._note(floor.shape.name, Program(target=0), programming(pulses, cells, rows), times=1, vectors=0)
+
+    def _calibrated(self, floor: LayerFloorplan, tile: int, *, programmed: float) -> None:
+        step = Calibrate(target=tile, pulses=self.algorithm.zero_shift_pulses)
+        done = programming(programmed, floor.shape.cells, floor.shape.outputs)
+        self._note(floor.shape.name, step, done, times=1, vectors=0)
 
     # Pricing on shapes alone.
 
@@ -210,21 +212,42 @@ class Scheduler:
         mini_batches
             Mini-batches over all epochs.
         """
-        self.algorithm.settle()
-        self.set_learning_rate(1.0)
+        self.settle()
         scale = next((value for value in self.algorithm.significances if value), 0.0)
         for floor, plan in zip(self.floorplans, self.plans, strict=True):
+            name = floor.shape.name
             if floor.tiles:
                 pulses = expected_program_pulses(floor.shape, self.device.granularity * scale)
-                self._record_program(floor, pulses=pulses, cells=floor.shape.cells)
+                self._programmed(floor, pulses=pulses, cells=floor.shape.cells)
                 for place in self.algorithm.references:
                     point = abs(self.device.device_symmetric_point() or 0.0) / self.device.granularity
-                    self._record_calibration(floor, place, programmed=math.ceil(point) * floor.shape.cells)
+                    self._calibrated(floor, place, programmed=math.ceil(point) * floor.shape.cells)
             for step in plan:
-                times, vectors = mini_batches // step.every, samples * floor.shape.positions
-                if times:
+                performed, vectors = mini_batches // step.every, samples * floor.shape.positions
+                if performed:
+                    times = performed * step.size
                     activity = step.assumed(floor, self.hardware.number, vectors, times)
-                    self._record(floor, step, Done(activity, times, vectors))
+                    self._note(name, step, activity, times=times, vectors=vectors)
+
+    def take_activity(self, log: ActivityLog) -> None:
+        """Record the activity of another training of the same study, perhaps on another design.
+
+        Raises
+        ------
+        ValueError
+            If it has a layer or an operation that this study does not have.
+        """
+        self.settle()
+        for (layer, tile, kind), _ in log:
+            if layer not in self._places:
+                raise ValueError(f"activity: there is no layer {layer!r}; layers: {', '.join(self._places)}")
+            self._step_at((layer, tile, kind))
+        self.activity = log
+
+    def settle(self) -> None:
+        """Take the plans of the last phase of a training, at a learning rate of 1: rates change no counts."""
+        self.algorithm.settle()
+        self.set_learning_rate(1.0)
 
 
 def expected_program_pulses(shape: MatrixShape, logical_step: float) -> float:

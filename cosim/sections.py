@@ -11,6 +11,7 @@ from cosim.algorithms import ALGORITHMS, Parameters
 from cosim.data import SHAPES
 from cosim.network import NETWORKS
 from cosim.periphery import BoundManagement, NoiseManagement
+from cost_model.hardware import AdcModelName, DacModel
 from device_models.names import unknown_name
 
 # Far above anything that can be built or trained, far below where arithmetic overflows.
@@ -75,8 +76,10 @@ class DeviceSection(Section):
 class AdcSection(Section):
     """Converters of the sensed lines."""
 
-    model: Literal["spice_sar"] = "spice_sar"
+    model: AdcModelName | None = None
     bits: int | None = Field(None, ge=1)
+    rate_hz: float | None = Field(None, gt=0, le=1e12)
+    table: str | None = None
     full_scale: float | None = Field(None, ge=1 / NUMBER_MAX, le=NUMBER_MAX)
     columns_per_adc: Count | None = None
     shared_by_tiles: bool | None = None
@@ -85,8 +88,24 @@ class AdcSection(Section):
 class DacSection(Section):
     """Converters of the driven lines."""
 
-    model: Literal["pulse_width", "capacitive"] = "pulse_width"
+    model: DacModel | None = None
     bits: int | None = Field(None, ge=1)
+
+
+class CellSection(Section):
+    """Storage cell: a model, with any of its values overridden (checked by `Hardware`)."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, allow_inf_nan=False)
+
+    model: str | None = None
+
+
+class OverlapSection(Section):
+    """Which operations overlap in time; the same keys as `cost_model.latency.Schedule`."""
+
+    layers: Literal["sequential", "pipelined"] = "sequential"
+    updates: Literal["together", "as_ready"] = "together"
+    transfers: Literal["serial", "hidden"] = "serial"
 
 
 class PulsesSection(Section):
@@ -130,6 +149,8 @@ class HardwareSection(Section):
     array_cols: int | None = Field(None, ge=1, le=65536)
     adc: AdcSection = AdcSection()
     dac: DacSection = DacSection()
+    cell: CellSection = CellSection()
+    schedule: OverlapSection = OverlapSection()
     pulses: PulsesSection = PulsesSection()
     wires: WiresSection | None = None
     values: dict[str, Annotated[float, Field(ge=0)]] = {}

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from cosim.config import Point, Study, load_study, make_study
-from cosim.experiment import price_point
+from cosim.config import Point, Study, Sweep, load_study, make_study
+from cosim.costing import cost_tables
+from cosim.exploration import explore, groups, is_vectorised, pareto_front, read_condition, read_figure, satisfying
+from cosim.priced_run import PricedRun
+from cosim.pricing import price_point
 from cosim.probe import health_lines, point_health
 from cosim.record import Record, design_name
 from cosim.workers import run_errors, train_points
+from cost_model.bill import FIGURES
 
 Progress = Callable[[int, int], None]
+# Designs of a sweep that get a bill each: all up to this many, else a few of the front.
+DETAILED_MAX, DETAILED_FEW = 64, 12
 
 
 def read_study(study: str | os.PathLike[str] | Mapping[str, Any] | Study) -> tuple[Study, str]:
@@ -103,27 +111,164 @@ def _train(todo: list[Point], record: Record, study: Study, meter: _Meter, *, wo
             record.append(outcome, points[outcome.run_id], study.swept_keys)
 
 
-def price(study: str | os.PathLike[str] | Mapping[str, Any] | Study) -> pd.DataFrame:
+def price(
+    study: str | os.PathLike[str] | Mapping[str, Any] | Study, *, run: str | os.PathLike[str] | None = None
+) -> pd.DataFrame:
     """Price every point of a study without training it and without reading data.
+
+    Parameters
+    ----------
+    study
+        A study file, or its content.
+    run
+        Folder of a finished run whose activity is priced; what the hardware preset assumes where not given.
 
     Returns
     -------
     DataFrame
-        The columns of bill.csv, per training sample, at the activity that the hardware preset assumes.
+        The columns of bill.csv, per training sample.
     """
-    return price_tables(read_study(study)[0])[0]
+    checked, source = read_study(study)[0], None if run is None else PricedRun(Path(run))
+    return pd.concat([_priced(point, source).bill for point in checked.points], ignore_index=True)
 
 
-def price_tables(study: Study) -> tuple[pd.DataFrame, pd.DataFrame, list[tuple[Point, float]]]:
-    """Return the bills and traces of all points, and every point with its digital storage in byte."""
-    bills, traces, points = [], [], []
-    for point in study.points:
-        with run_errors(point):
-            bill, scheduler = price_point(point)
-        bills.append(_with_run_id(point, bill.lines))
-        traces.append(_with_run_id(point, scheduler.trace.to_frame()))
-        points.append((point, bill.digital_storage_byte))
-    return pd.concat(bills, ignore_index=True), pd.concat(traces, ignore_index=True), points
+@dataclass(frozen=True)
+class Priced:
+    """One point, priced without training.
+
+    Parameters
+    ----------
+    point
+        What it is.
+    bill, trace
+        Tables with a column run_id.
+    tables
+        The tables beside the bill by file name; see `cosim.costing`.
+    digital_storage_byte
+        Digital memory of the whole network.
+    trained
+        Whether the activity is that of a run.
+    accuracy
+        Test accuracy of that run on this hardware; None where it is not known.
+    """
+
+    point: Point
+    bill: pd.DataFrame
+    trace: pd.DataFrame
+    tables: Mapping[str, pd.DataFrame]
+    digital_storage_byte: float
+    trained: bool
+    accuracy: float | None = None
+
+
+@dataclass(frozen=True)
+class PricedStudy:
+    """What `cosim price` found.
+
+    Parameters
+    ----------
+    study
+        The checked study; its points are those with a bill.
+    designs
+        A row per design: swept keys, costs, accuracy where known, whether it is on the Pareto front and whether it
+        keeps all conditions.
+    detailed
+        The designs with a bill: all of a small study, else those that were asked for or are on the front.
+    """
+
+    study: Study
+    designs: pd.DataFrame
+    detailed: Sequence[Priced]
+
+    def files(self) -> dict[str, pd.DataFrame]:
+        """Return the tables that a folder holds, by file name."""
+        tables = {"designs.csv": self.designs}
+        if not self.detailed:
+            return tables
+        for name in ("bill", "trace"):
+            parts = [getattr(priced, name) for priced in self.detailed]
+            tables[f"{name}.csv"] = pd.concat(parts, ignore_index=True)
+        for name in self.detailed[0].tables:
+            parts = [priced.tables[name] for priced in self.detailed]
+            tables[name] = pd.concat(parts, ignore_index=True)
+        return tables
+
+
+def price_study(
+    sweep: Sweep,
+    *,
+    run: Path | None = None,
+    conditions: Sequence[str] = (),
+    smallest: str = "energy",
+    bands: bool = True,
+) -> PricedStudy:
+    """Price every design of a sweep, and make the bills of those that matter.
+
+    Parameters
+    ----------
+    sweep
+        The study.
+    run
+        Folder of a finished run: its activity is priced and its accuracy stands beside the costs.
+    conditions
+        Limits such as ``energy <= 2 uJ``.
+    smallest
+        Figure by which designs that keep all conditions are ordered.
+    bands
+        Whether to work out floorplan, schedule, bands and checks of each bill too.
+
+    Raises
+    ------
+    ConfigError
+        If something is not allowed.
+    """
+    source = None if run is None else PricedRun(run)
+    found = groups(sweep)
+    designs = explore(found, run=source, where=sweep.where)
+    limits = [read_condition(text, list(designs.columns)) for text in conditions]
+    column = read_figure(smallest)
+    designs["on_front"] = pareto_front(designs)
+    designs["kept"] = satisfying(designs, limits)
+    designs.insert(0, "design", range(len(designs)))
+    shown = designs
+    if limits or len(designs) > DETAILED_MAX:
+        chosen = designs[designs["kept"] & (designs["on_front"] | bool(limits))]
+        shown = chosen.sort_values([column, *FIGURES], kind="stable").head(DETAILED_FEW)
+    keys = list(sweep.axes)
+    points = [sweep.point(_values(sweep, row, keys)) for row in shown["design"]]
+    unique = list({point.run_id: point for point in points}.values())
+    detailed = [_priced(point, source, tables=bands) for point in unique]
+    study = sweep.study([group.point for group in found], unique)
+    return PricedStudy(study, designs, detailed)
+
+
+def _values(sweep: Sweep, design: int, keys: Sequence[str]) -> dict[str, Any]:
+    """Return the values of the swept keys of a design by its number: groups first, the vectorised keys fastest."""
+    outer = [key for key in keys if not is_vectorised(key)]
+    order = [*outer, *(key for key in keys if key not in outer)]
+    places = np.unravel_index(design, [len(sweep.axes[key]) for key in order]) if order else ()
+    return {key: sweep.axes[key][int(place)] for key, place in zip(order, places, strict=True)}
+
+
+def _priced(point: Point, source: PricedRun | None, *, tables: bool = False) -> Priced:
+    match = None if source is None else source.match(point)
+    activity = None if match is None else match.activity
+    with run_errors(point):
+        bill, scheduler = price_point(point, activity)
+        beside = cost_tables(point, scheduler, bill, activity) if tables else {}
+    return Priced(
+        point,
+        _with_run_id(point, bill.lines),
+        _with_run_id(point, scheduler.trace.to_frame()),
+        {name: _with_run_id(point, table) for name, table in beside.items()},
+        bill.digital_storage_byte,
+        activity is not None,
+        _known(match.accuracy(point, {})) if match is not None else None,
+    )
+
+
+def _known(accuracy: float) -> float | None:
+    return accuracy if np.isfinite(accuracy) else None
 
 
 def _with_run_id(point: Point, table: pd.DataFrame) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -42,12 +43,20 @@ def checked_axes(sweep: Any, where: str) -> dict[str, list[Any]]:
             raise ConfigError(
                 f'{where}: sweep."{key}" = {shown(values)} is not allowed; give a non-empty list, for example [1, 2, 4]'
             )
-    count = 1
-    for values in sweep.values():
-        count *= len(values)
+    return dict(sweep)
+
+
+def check_size(axes: Mapping[str, list[Any]], where: str) -> None:
+    """Refuse a sweep with more points than can be trained, or listed one by one.
+
+    Raises
+    ------
+    ConfigError
+        With the number of points, and how many are allowed.
+    """
+    count = math.prod(len(values) for values in axes.values())
     if count > POINTS_MAX:
         raise ConfigError(f"{where}: the sweep has {count} points; at most {POINTS_MAX} are allowed")
-    return dict(sweep)
 
 
 def combinations(axes: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:

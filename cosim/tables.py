@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cosim.activity import ACTIVITY_COLUMNS as COLUMNS_OF_AN_ACTIVITY
 from cost_model.bill import COLUMNS as COLUMNS_OF_A_BILL
 from cost_model.operations import COUNTS
 
@@ -39,6 +40,7 @@ TILE_COLUMNS = (
     "verdict",
 )
 BILL_COLUMNS = ("run_id", *COLUMNS_OF_A_BILL)
+ACTIVITY_COLUMNS = ("run_id", *COLUMNS_OF_AN_ACTIVITY)
 TRACE_COLUMNS = ("run_id", "layer", "tile", "operation", *COUNTS, "dac_bits", "adc_bits")
 # Columns of the bill, and the results that they add up to.
 TOTALS = {"energy_j": "energy_per_sample_j", "latency_s": "latency_per_sample_s", "area_m2": "area_m2"}

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from cost_model.numbers import Number
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,9 @@ class Conventions:
         Bytes per element of vectors, of digital matrices and of biases.
     outer_product_vectors
         Operations per error element before an outer product is added to a digital matrix.
+    transfer_vectors
+        Operations per element of both vectors for the trains of a transferred column: 0 where the value read sets them
+        directly (Li et al., arXiv:2510.02516), 1 as for an update (Wu et al., arXiv:2502.06309, Table 3).
     """
 
     vector_length: Literal["both_sides", "fan_in"] = "both_sides"
@@ -65,6 +74,7 @@ class Conventions:
     buffer_bytes: int = 4
     bias_bytes: int = 4
     outer_product_vectors: int = 1
+    transfer_vectors: int = 0
 
 
 @dataclass(frozen=True)
@@ -82,6 +92,10 @@ class StorageNeeds:
     matrices: int = 0
     stored_samples: int = 1
 
+    def keeping(self, samples: int) -> StorageNeeds:
+        """Return the needs where vectors of at least `samples` samples are kept at once."""
+        return replace(self, stored_samples=max(self.stored_samples, samples))
+
 
 @dataclass(frozen=True)
 class Side:
@@ -95,18 +109,18 @@ class Side:
         Lines of a physical array, >= 1.
     """
 
-    lines: int
-    limit: int
+    lines: Number
+    limit: Number
 
-    @property
-    def blocks(self) -> int:
+    @cached_property
+    def blocks(self) -> Number:
         """Arrays that the lines spread over."""
-        return math.ceil(self.lines / self.limit)
+        return -(-self.lines // self.limit)
 
-    @property
-    def block_lines(self) -> int:
+    @cached_property
+    def block_lines(self) -> Number:
         """Lines on each array; the last one may have fewer."""
-        return math.ceil(self.lines / max(self.blocks, 1))
+        return -(-self.lines // np.maximum(self.blocks, 1))
 
 
 @dataclass(frozen=True)
@@ -127,33 +141,53 @@ class LayerFloorplan:
         True: the tiles' columns are summed and converted once; False: each tile has its converters.
     conventions
         How digital work is counted.
+    input_cycles
+        Reads per input vector: 1, or as many as an input has bits.
+    bit_density
+        Part of the bits of a non-zero input that are one.
+    bit_serial
+        Whether the bits of an input are applied one after the other.
     """
 
     shape: MatrixShape
     tiles: int
-    array_rows: int
-    array_cols: int
-    columns_per_adc: int
-    shared_by_tiles: bool
+    array_rows: Number
+    array_cols: Number
+    columns_per_adc: Number
+    shared_by_tiles: Number
     conventions: Conventions
+    input_cycles: Number = 1
+    bit_density: Number = 1.0
+    bit_serial: bool = False
 
     def sides(self, forward: bool) -> tuple[Side, Side]:
         """Return the driven side and the sensed side of a read."""
-        inputs = Side(self.shape.inputs, self.array_rows)
-        outputs = Side(self.shape.outputs, self.array_cols)
+        inputs, outputs = self._sides
         return (inputs, outputs) if forward else (outputs, inputs)
+
+    @cached_property
+    def _sides(self) -> tuple[Side, Side]:
+        return Side(self.shape.inputs, self.array_rows), Side(self.shape.outputs, self.array_cols)
 
     def reached_by_one_line(self, *, forward: bool) -> LayerFloorplan:
         """Return the part of the layer on the arrays that one input line (forward) or one output line reaches."""
-        driven, _ = self.sides(forward)
-        lines = driven.block_lines
-        shape = replace(self.shape, inputs=lines) if forward else replace(self.shape, outputs=lines)
-        return replace(self, shape=shape)
+        return self._reached_by_an_input if forward else self._reached_by_an_output
 
-    def adc_rounds(self, forward: bool) -> int:
+    @cached_property
+    def _reached_by_an_input(self) -> LayerFloorplan:
+        return self._reached(replace(self.shape, inputs=self._sides[0].block_lines))
+
+    @cached_property
+    def _reached_by_an_output(self) -> LayerFloorplan:
+        return self._reached(replace(self.shape, outputs=self._sides[1].block_lines))
+
+    def _reached(self, shape: MatrixShape) -> LayerFloorplan:
+        return replace(self, shape=shape, input_cycles=1, bit_density=1.0, bit_serial=False)
+
+    def adc_rounds(self, forward: bool) -> Number:
         """Return how many lines take turns on the busiest converter of one read."""
         _, sensed = self.sides(forward)
-        return min(self.columns_per_adc, sensed.block_lines)
+        return np.minimum(self.columns_per_adc, sensed.block_lines)
 
     @property
     def vector_lengths(self) -> tuple[int, int]:
@@ -163,11 +197,11 @@ class LayerFloorplan:
         return self.shape.inputs, self.shape.outputs
 
     @property
-    def converter_sets(self) -> int:
+    def converter_sets(self) -> Number:
         """Sets of converters, S&H and summing outputs beside the tiles."""
-        return min(self.tiles, 1) if self.shared_by_tiles else self.tiles
+        return np.where(self.shared_by_tiles, min(self.tiles, 1), self.tiles)
 
-    def instances(self) -> dict[str, float]:
+    def instances(self) -> dict[str, Number]:
         """Return how many of each thing the layer occupies; converters serve both directions of a read.
 
         Forward outputs and backward outputs are sensed on different sides of the array, so TIAs, S&H and
@@ -178,24 +212,36 @@ class LayerFloorplan:
         backward = self.shape.backward
         sensed = outputs.lines * inputs.blocks + (inputs.lines * outputs.blocks if backward else 0)
         adcs = self._adcs(outputs, inputs) + (self._adcs(inputs, outputs) if backward else 0)
-        arrays = self.tiles * inputs.blocks * outputs.blocks
+        sets = self.converter_sets
         return {
-            "cross_points": float(self.tiles * self.shape.cells),
-            "array_weights": float(arrays * self.array_rows * self.array_cols),
-            "lines": float(lines * self.tiles),
-            "dacs": float((inputs.lines + (outputs.lines if backward else 0)) * min(self.tiles, 1)),
-            "tias": float(sensed * self.tiles),
-            "summing_stages": float(sensed * self.converter_sets),
-            "sample_holds": float(sensed * self.converter_sets),
-            "adcs": float(adcs * self.converter_sets),
+            "cross_points": 1.0 * self.tiles * self.shape.cells,
+            "array_weights": 1.0 * self.arrays * self.array_rows * self.array_cols,
+            "lines": 1.0 * lines * self.tiles,
+            "dacs": 1.0 * (inputs.lines + (outputs.lines if backward else 0)) * min(self.tiles, 1),
+            "tias": 1.0 * sensed * self.tiles,
+            "summing_stages": 1.0 * sensed * sets,
+            "sample_holds": 1.0 * sensed * sets,
+            "adcs": 1.0 * adcs * sets,
             "digital_units": 1.0,
         }
 
-    def _adcs(self, sensed: Side, driven: Side) -> int:
-        per_array = math.ceil(sensed.block_lines / self.columns_per_adc)
+    @property
+    def arrays(self) -> Number:
+        """Physical arrays of all tiles."""
+        inputs, outputs = self.sides(forward=True)
+        return self.tiles * inputs.blocks * outputs.blocks
+
+    @property
+    def utilisation(self) -> Number:
+        """Part of the cross-points of the arrays that hold a weight; 1 for a digital matrix."""
+        held = self.arrays * self.array_rows * self.array_cols
+        return self.tiles * self.shape.cells / held if self.tiles else 1.0
+
+    def _adcs(self, sensed: Side, driven: Side) -> Number:
+        per_array = -(-sensed.block_lines // self.columns_per_adc)
         return per_array * sensed.blocks * driven.blocks
 
-    def storage_byte(self, needs: StorageNeeds) -> int:
+    def storage_byte(self, needs: StorageNeeds) -> Number:
         """Return the digital storage of the layer: vectors, digital matrices, biases.
 
         References
@@ -209,3 +255,55 @@ class LayerFloorplan:
             + needs.matrices * shape.cells * rules.buffer_bytes
             + shape.outputs * rules.bias_bytes
         )
+
+
+FLOORPLAN_COLUMNS = (
+    *("layer", "tiles", "outputs", "inputs", "arrays", "rows_used", "cols_used", "utilisation", "converter_sets"),
+    *("adcs", "dacs", "tias", "array_area_m2", "periphery_area_m2", "one_copy_area_m2"),
+)
+
+
+def floorplan_rows(
+    plans: Sequence[LayerFloorplan], bill: pd.DataFrame, cell_area_m2: float
+) -> list[dict[str, float | str]]:
+    """Return a row per layer, and one for what the layers share, with the columns `FLOORPLAN_COLUMNS`.
+
+    Parameters
+    ----------
+    plans
+        Floorplans of one design.
+    bill
+        Lines of its bill.
+    cell_area_m2
+        Area of one device. One copy of the weights, one device each and without periphery, is what the multi-tile
+        paper counts (Li et al., arXiv:2510.02516, appendix I.2).
+    """
+    areas = bill.groupby("layer")["area_m2"].sum()
+    arrays = bill[bill["component"] == "array"].groupby("layer")["area_m2"].sum()
+    rows: list[dict[str, float | str]] = []
+    for plan in plans:
+        shape, instances = plan.shape, plan.instances()
+        inputs, outputs = plan.sides(forward=True)
+        array_area = float(arrays.get(shape.name, 0.0))
+        rows.append(
+            {
+                "layer": shape.name,
+                "tiles": plan.tiles,
+                "outputs": shape.outputs,
+                "inputs": shape.inputs,
+                "arrays": int(plan.arrays),
+                "rows_used": int(inputs.block_lines) if plan.tiles else 0,
+                "cols_used": int(outputs.block_lines) if plan.tiles else 0,
+                "utilisation": float(plan.utilisation),
+                "converter_sets": int(plan.converter_sets),
+                "adcs": float(instances["adcs"]),
+                "dacs": float(instances["dacs"]),
+                "tias": float(instances["tias"]),
+                "array_area_m2": array_area,
+                "periphery_area_m2": max(float(areas.get(shape.name, 0.0)) - array_area, 0.0),
+                "one_copy_area_m2": shape.cells * cell_area_m2 if plan.tiles else 0.0,
+            }
+        )
+    nothing = dict.fromkeys(FLOORPLAN_COLUMNS, 0.0)
+    shared = float(areas.get("network", 0.0))
+    return [*rows, {**nothing, "layer": "network", "periphery_area_m2": shared}]

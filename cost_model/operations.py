@@ -6,12 +6,13 @@ calls these functions for every operation that it performs, in training and in p
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from cost_model.floorplan import LayerFloorplan
+from cost_model.numbers import Number
 
 KINDS = ("program", "calibrate", "forward", "backward", "update", "transfer", "refresh", "digital")
 
@@ -34,15 +35,44 @@ COUNTS: dict[str, str] = {
     "half_selects": "cross-points that saw a pulse on one of their two lines only, per pulse",
     "coincidences": "device pulses: both lines of a cross-point pulsed in one slot",
     "cells_touched": "cross-points that received at least one device pulse, per vector",
+    "shift_adds": "converted values shifted and added to those of the input's lower bits",
     "accumulations": "digital additions of partial sums from several arrays or converters",
     "digital_operations": "floating-point operations on vectors",
     "buffer_operations": "floating-point operations on digital matrices",
     "comparisons": "threshold comparisons on digital matrices",
     "register_bytes": "bytes of vectors moved to or from registers",
+    "bus_bytes": "bytes of vectors moved from one layer to the next, or from one side of a layer to the other",
+    "off_chip_bytes": "bytes of samples fetched from memory outside the chip",
     "sram_bytes": "bytes of digital matrices moved to or from SRAM",
 }
-INDEX = {name: position for position, name in enumerate(COUNTS)}
-FloatArray = npt.NDArray[np.float64]
+
+
+class Counts(dict[str, Number]):
+    """What operations activate, by the names of `COUNTS`; what is not there is zero.
+
+    Numbers, or arrays with one number per design.
+    """
+
+    def __add__(self, other: Mapping[str, Number]) -> Counts:
+        """Return the counts of both."""
+        both = Counts(self)
+        for name, value in other.items():
+            both[name] = both[name] + value if name in both else value
+        return both
+
+
+def counts(**named: Number) -> Counts:
+    """Return the named counts.
+
+    Raises
+    ------
+    ValueError
+        If a name is not one of `COUNTS`.
+    """
+    unknown = [name for name in named if name not in COUNTS]
+    if unknown:
+        raise ValueError(f"count {unknown[0]!r} is unknown; known: {', '.join(COUNTS)}")
+    return Counts(named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +88,7 @@ class Operation:
     tile
         Tile it acts on: ``all``, the index of a tile (0 is the coarsest), or ``source>target``.
     counts
-        float64[len(COUNTS)], in the order of `COUNTS`.
+        What it activates.
     dac_bits, adc_bits
         Resolution of the conversions; 0 where there are none.
     """
@@ -66,17 +96,9 @@ class Operation:
     kind: str
     layer: str
     tile: str
-    counts: FloatArray
+    counts: Counts
     dac_bits: int = 0
     adc_bits: int = 0
-
-
-def counts(**named: float) -> FloatArray:
-    """Return a count vector with the named counts set, the others zero."""
-    vector = np.zeros(len(COUNTS))
-    for name, value in named.items():
-        vector[INDEX[name]] = value
-    return vector
 
 
 @dataclass(slots=True)
@@ -93,9 +115,9 @@ class ReadActivity:
         Sum over vectors and lines of |input| as a fraction of the full scale of the DAC.
     """
 
-    vectors: float
-    lines: float
-    drive: float
+    vectors: Number
+    lines: Number
+    drive: Number
 
     def __add__(self, other: ReadActivity) -> ReadActivity:
         """Return the activity of both."""
@@ -120,12 +142,12 @@ class PulseActivity:
         Sum over vectors of the cross-points with at least one device pulse.
     """
 
-    vectors: float
-    slots: float
-    input_pulses: float
-    output_pulses: float
-    coincidences: float
-    cells_touched: float
+    vectors: Number
+    slots: Number
+    input_pulses: Number
+    output_pulses: Number
+    coincidences: Number
+    cells_touched: Number
 
     def __add__(self, other: PulseActivity) -> PulseActivity:
         """Return the activity of both."""
@@ -161,7 +183,7 @@ class TransferWork:
 NO_WORK = TransferWork()
 
 
-def read_counts(plan: LayerFloorplan, activity: ReadActivity, *, tiles: int, forward: bool) -> FloatArray:
+def read_counts(plan: LayerFloorplan, activity: ReadActivity, *, tiles: int, forward: bool) -> Counts:
     """Return what reading `tiles` tiles together activates; backward, the lines change roles.
 
     One DAC feeds the same line of all tiles and arrays; the columns of the tiles are summed before one
@@ -169,29 +191,38 @@ def read_counts(plan: LayerFloorplan, activity: ReadActivity, *, tiles: int, for
     integrates pulses of different length too, so a single tile needs it as well.
     """
     driven, sensed = plan.sides(forward)
-    sets = 1 if plan.shared_by_tiles else tiles
-    vectors = activity.vectors
-    outputs = vectors * sensed.lines * driven.blocks
+    sets = np.where(plan.shared_by_tiles, 1, tiles)
+    vectors, cycles, rules = activity.vectors, plan.input_cycles, plan.conventions
+    reads = vectors * cycles
+    outputs = reads * sensed.lines * driven.blocks
+    driven_lines, drive = activity.lines, activity.drive
+    if plan.bit_serial:  # a line is driven in full, for the bits that are one
+        driven_lines = drive = activity.lines * cycles * plan.bit_density
+    enters = plan.shape.input_elements or driven.lines * plan.shape.positions
+    samples = vectors / plan.shape.positions
     return counts(
         performed=vectors,
-        reads=vectors,
-        lines_driven=activity.lines * sensed.blocks * tiles,
-        cell_reads=vectors * driven.lines * sensed.lines * tiles,
-        cell_drive=activity.drive * sensed.lines * tiles,
-        dac_conversions=vectors * driven.lines,
+        reads=reads,
+        lines_driven=driven_lines * sensed.blocks * tiles,
+        cell_reads=reads * driven.lines * sensed.lines * tiles,
+        cell_drive=drive * sensed.lines * tiles,
+        dac_conversions=reads * driven.lines,
         column_reads=outputs * tiles,
         summations=outputs * sets,
-        summation_rounds=vectors,
+        summation_rounds=reads,
         sample_holds=outputs * sets,
         adc_conversions=outputs * sets,
-        adc_rounds=vectors * plan.adc_rounds(forward),
+        adc_rounds=reads * plan.adc_rounds(forward),
+        shift_adds=outputs * sets if plan.bit_serial else 0.0,
         accumulations=vectors * sensed.lines * (driven.blocks * sets - 1),
         digital_operations=vectors * (driven.lines + sensed.lines),
-        register_bytes=vectors * (driven.lines + sensed.lines) * plan.conventions.vector_bytes,
+        register_bytes=vectors * (driven.lines + sensed.lines) * rules.vector_bytes,
+        bus_bytes=vectors * sensed.lines * rules.vector_bytes,
+        off_chip_bytes=samples * enters * rules.vector_bytes if forward and not plan.shape.backward else 0.0,
     )
 
 
-def pulse_counts(plan: LayerFloorplan, activity: PulseActivity) -> FloatArray:
+def pulse_counts(plan: LayerFloorplan, activity: PulseActivity) -> Counts:
     """Return what pulse trains on a tile activate; all lines hold a level in every slot (half-select).
 
     One generator serves the same line of all arrays, and every array drives it by itself.
@@ -210,7 +241,7 @@ def pulse_counts(plan: LayerFloorplan, activity: PulseActivity) -> FloatArray:
     )
 
 
-def update_counts(plan: LayerFloorplan, activity: PulseActivity) -> FloatArray:
+def update_counts(plan: LayerFloorplan, activity: PulseActivity) -> Counts:
     """Return what rank-1 updates by pulse coincidence activate, with the digital set-up of their trains."""
     vector_lines = sum(plan.vector_lengths)
     return pulse_counts(plan, activity) + counts(
@@ -220,21 +251,23 @@ def update_counts(plan: LayerFloorplan, activity: PulseActivity) -> FloatArray:
 
 
 def transfer_counts(
-    plan: LayerFloorplan, write: PulseActivity, *, reads: float, work: TransferWork = NO_WORK
-) -> FloatArray:
+    plan: LayerFloorplan, write: PulseActivity, *, reads: Number, work: TransferWork = NO_WORK
+) -> Counts:
     """Return what a transfer activates: `reads` one-hot column reads of one tile, then pulses on another.
 
-    Without digital work the value read sets the trains directly, with a fixed scale: no floating-point operation, as
-    the papers count it. Only the arrays that hold the column are read and pulsed, so there are no partial sums.
+    Only the arrays that hold the column are read and pulsed, so there are no partial sums. The trains take the
+    floating-point operations of `Conventions.transfer_vectors`.
     """
     outputs = plan.shape.outputs
     reached = plan.reached_by_one_line(forward=True)
     read = read_counts(reached, ReadActivity(reads, reads, reads), tiles=1, forward=True)
-    read[INDEX["dac_conversions"]] = reads
-    read[INDEX["digital_operations"]] = 0
-    read[INDEX["register_bytes"]] = reads * outputs * plan.conventions.vector_bytes
+    read["dac_conversions"] = reads
+    read["register_bytes"] = reads * outputs * plan.conventions.vector_bytes
+    read["digital_operations"] = reads * plan.conventions.transfer_vectors * sum(plan.vector_lengths)
+    for name in ("off_chip_bytes", "bus_bytes"):
+        read.pop(name)
     written = pulse_counts(reached, write)
-    written[INDEX["performed"]] = 0
+    written.pop("performed")
     return (
         read
         + written
@@ -246,7 +279,7 @@ def transfer_counts(
     )
 
 
-def outer_product_counts(plan: LayerFloorplan, vectors: float, *, mini_batches: float) -> FloatArray:
+def outer_product_counts(plan: LayerFloorplan, vectors: Number, *, mini_batches: Number) -> Counts:
     """Return the digital work of adding `vectors` scaled outer products to a digital matrix.
 
     Per vector 2 operations per element and one (the rate) per error (Rasch et al. 2024, Table 1: 2D² + D). The
@@ -263,7 +296,7 @@ def outer_product_counts(plan: LayerFloorplan, vectors: float, *, mini_batches: 
     )
 
 
-def buffer_write_counts(plan: LayerFloorplan, write: PulseActivity, *, writes: float) -> FloatArray:
+def buffer_write_counts(plan: LayerFloorplan, write: PulseActivity, *, writes: Number) -> Counts:
     """Return what scanning a digital matrix `writes` times, and pulsing its due rows onto a tile, activates.
 
     Only the arrays that hold a row are pulsed.
@@ -275,7 +308,7 @@ def buffer_write_counts(plan: LayerFloorplan, write: PulseActivity, *, writes: f
     )
 
 
-def digital_matrix_counts(plan: LayerFloorplan, vectors: float, *, mini_batches: float, update: bool) -> FloatArray:
+def digital_matrix_counts(plan: LayerFloorplan, vectors: Number, *, mini_batches: Number, update: bool) -> Counts:
     """Return the work of digital matrix-vector products, or of digital rank-1 updates, of `vectors` vectors.
 
     The matrix passes from memory (and back, in an update) once per mini-batch.
@@ -289,7 +322,7 @@ def digital_matrix_counts(plan: LayerFloorplan, vectors: float, *, mini_batches:
     )
 
 
-def neuron_counts(plan: LayerFloorplan, vectors: float) -> FloatArray:
+def neuron_counts(plan: LayerFloorplan, vectors: Number) -> Counts:
     """Return the digital work around a layer: per output a bias, an activation, its derivative (2), a bias gradient."""
     outputs = vectors * plan.shape.outputs
     return counts(
@@ -299,14 +332,14 @@ def neuron_counts(plan: LayerFloorplan, vectors: float) -> FloatArray:
     )
 
 
-def program_counts(plan: LayerFloorplan, *, pulses: float, cells: float, rows: float | None = None) -> FloatArray:
+def program_counts(plan: LayerFloorplan, *, pulses: Number, cells: Number, rows: Number | None = None) -> Counts:
     """Return what programming `cells` weights with `pulses` device pulses activates, one row at a time.
 
     `rows` are written; every row once where not given.
     """
     shape = plan.shape
     if rows is None:
-        rows = shape.outputs if cells else 0
+        rows = np.where(cells, shape.outputs, 0)
     return counts(
         performed=rows,
         pulse_slots=pulses / shape.inputs,
@@ -317,13 +350,15 @@ def program_counts(plan: LayerFloorplan, *, pulses: float, cells: float, rows: f
     )
 
 
-def calibration_counts(plan: LayerFloorplan, *, pulses: float, programmed: float) -> FloatArray:
+def calibration_counts(plan: LayerFloorplan, *, pulses: Number, programmed: Number, times: float = 1.0) -> Counts:
     """Return what zero-shifting one tile activates: `pulses` alternating pulses on all devices at once, then a program.
 
-    `programmed` device pulses bring the reference array to the state found, one row at a time.
+    `programmed` device pulses bring the reference array to the state found, one row at a time; all of this is that of
+    `times` calibrations.
     """
     shape = plan.shape
     whole = PulseActivity(
         pulses, pulses, pulses * shape.inputs, pulses * shape.outputs, pulses * shape.cells, pulses * shape.cells
     )
-    return pulse_counts(plan, whole) + program_counts(plan, pulses=programmed, cells=shape.cells)
+    program = program_counts(plan, pulses=programmed, cells=times * shape.cells, rows=times * shape.outputs)
+    return pulse_counts(plan, whole) + program

@@ -37,6 +37,8 @@ class Quantity:
         What the number is and, where it is assumed, why this value.
     further
         The numbers of a list after the first; empty for one number.
+    low, high
+        Range that the number is believed to lie in, in `unit`; None where only its kind says how sure it is.
     """
 
     value: float
@@ -45,10 +47,16 @@ class Quantity:
     source: str = ""
     note: str = ""
     further: tuple[float, ...] = ()
+    low: float | None = None
+    high: float | None = None
 
     def __post_init__(self) -> None:
         if not all(math.isfinite(number) for number in (self.value, *self.further)):
             raise ProvenanceError(f"value {self.value} [{self.unit}] is not finite ({self.note or self.source})")
+        if (self.low is None) != (self.high is None):
+            raise ProvenanceError(f"low = {self.low}, high = {self.high}: a range needs both ({self.note})")
+        if self.low is not None and self.high is not None and not self.low <= self.value <= self.high:
+            raise ProvenanceError(f"value {self.value} is outside its range {self.low} to {self.high} ({self.note})")
         if self.kind not in KINDS:
             raise ProvenanceError(f"kind {self.kind!r} is unknown; known: {', '.join(KINDS)}")
         if self.kind in ("measured", "fitted") and not self.source:
@@ -64,14 +72,14 @@ class Quantity:
 
 
 def quantity_from_table(table: Mapping[str, Any], where: str) -> Quantity:
-    """Read a quantity from a TOML table with the keys value, unit, kind, source, note.
+    """Read a quantity from a TOML table with the keys value, unit, kind, source, note, low, high.
 
     Raises
     ------
     ProvenanceError
         If a key is missing, unknown or invalid; `where` names the place.
     """
-    unknown = set(table) - {"value", "unit", "kind", "source", "note"}
+    unknown = set(table) - {"value", "unit", "kind", "source", "note", "low", "high"}
     missing = {"value", "unit", "kind"} - set(table)
     if unknown or missing:
         raise ProvenanceError(f"{where}: unknown keys {sorted(unknown)}, missing keys {sorted(missing)}")

@@ -12,7 +12,7 @@ from cosim.algorithms.algorithm import Algorithm, Parameters
 from cosim.plan import Activity, Backward, Columns, ColumnTransfer, Forward, Number, Plan, Step, Update, Values
 from cost_model import operations
 from cost_model.floorplan import LayerFloorplan, MatrixShape, StorageNeeds
-from cost_model.operations import FloatArray, PulseActivity, TransferWork
+from cost_model.operations import Counts, PulseActivity, TransferWork
 
 if TYPE_CHECKING:  # the pricing path stays free of compiled kernels
     from cosim.layers import Layer
@@ -59,10 +59,10 @@ class TrackedTransfer(ColumnTransfer):
         mean[:, columns] = (1 - share) * mean[:, columns] + share * values.T
         return group.add_to_columns(self.target, columns, chopper(group) * residual, self.rate)
 
-    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> FloatArray:
+    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> Counts:
         """Return the counts with the columns of both tiles."""
         assert isinstance(activity, PulseActivity)
-        return operations.transfer_counts(floor, activity, reads=2 * times * self.columns, work=self.work)
+        return operations.transfer_counts(floor, activity, reads=2 * times, work=self.work)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,7 @@ class Retrack(Step):
         pulses, rows = float(needed.sum()), float(np.count_nonzero(needed.any(axis=1)))
         return PulseActivity(rows, 0, pulses, pulses, pulses, float(np.count_nonzero(needed)))
 
-    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> FloatArray:
+    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> Counts:
         """Return the counts of programming."""
         assert isinstance(activity, PulseActivity)
         pulses, cells = activity.coincidences, activity.cells_touched

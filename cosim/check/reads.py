@@ -124,7 +124,7 @@ def _amplified(
         tia=_opamps(bench.fault, reduced.tiles),
         summing=OPAMP,
     )
-    few, offsets = real.lines(lines), offset_spread_v(bench.hardware.calibration)
+    few, offsets = real.lines(lines), offset_spread_v(bench.hardware.simulated)
     settle_s = settling_s(reduced)
     amplified = sweep_reads(few, codes / bench.dac_levels) / bench.lsb_v
     # The last read has no input: it shows the offsets, which are then taken off.

@@ -23,6 +23,10 @@ COMPONENTS = (
     "registers",
     "sram",
     "digital",
+    "wires",
+    "off_chip",
+    "edram",
+    "router",
 )
 QUANTITIES = ("energy_j", "latency_s", "area_m2")
 Heading = Literal["operation", "component"]
@@ -64,7 +68,7 @@ def cost_by(bill: pd.DataFrame, heading: Heading, quantity: str) -> pd.DataFrame
     sums = bill.groupby(["configuration", heading])[quantity].sum().unstack(fill_value=0)
     runs = bill.groupby("configuration")["run_id"].nunique()
     means = sums.div(runs, axis=0)
-    return means[_ordered((name for name in means.columns if (means[name] != 0).any()), heading)]
+    return means[ordered((name for name in means.columns if (means[name] != 0).any()), heading)]
 
 
 def bill_lines(bill: pd.DataFrame) -> list[BillLine]:
@@ -89,7 +93,7 @@ def bill_lines(bill: pd.DataFrame) -> list[BillLine]:
 def _lines(bill: pd.DataFrame, heading: Heading, total: pd.Series[float]) -> list[BillLine]:
     sums = bill.groupby(heading)[list(QUANTITIES)].sum()
     costly = sums[(sums != 0).any(axis=1)]
-    return [_line(heading, name, costly.loc[[name]].sum(), total) for name in _ordered(costly.index, heading)]
+    return [_line(heading, name, costly.loc[[name]].sum(), total) for name in ordered(costly.index, heading)]
 
 
 def _line(heading: str, name: str, sums: pd.Series[float], total: pd.Series[float]) -> BillLine:
@@ -108,7 +112,7 @@ def _share(part: float, total: float) -> float:
     return part / total if total else math.nan
 
 
-def _ordered(names: Iterable[object], heading: Heading) -> list[str]:
+def ordered(names: Iterable[object], heading: Heading) -> list[str]:
     """Known names in the order of the signal chain, then the others by alphabet."""
     present = {str(name) for name in names}
     known = [name for name in ORDER[heading] if name in present]

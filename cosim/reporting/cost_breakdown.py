@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from cosim.reporting.breakdown import ORDER, Heading, cost_by
 from cosim.reporting.configurations import panels
 from cosim.reporting.engineering import axis_scale, engineering
-from cosim.reporting.style import Style, add_legend, fill_styles, legend_rows, new_figure
+from cosim.reporting.style import Style, add_legend, fill, fill_styles, legend_rows, new_figure
 
 UNITS = {"energy_j": ("energy", "J"), "latency_s": ("latency", "s")}
 COMPARABLE_RATIO = 6.0
@@ -107,7 +107,7 @@ def plot_breakdown(
     left = parts.sum(axis=1) * 0.0
     for name in parts.columns:
         widths = parts[name].where(parts[name] > 0)  # a part of zero width would still show its outline
-        axes.barh(places, widths, left=left, height=0.7, linewidth=0.5, **_fill(styles[name]))
+        axes.barh(places, widths, left=left, height=0.7, linewidth=0.5, **fill(styles[name]))
         left = left + parts[name]
     offset: dict[str, Any] = {"xytext": (4, 0), "textcoords": "offset points", "va": "center", "fontsize": 8}
     for place, end, total in zip(places, left, totals, strict=True):
@@ -154,14 +154,4 @@ def _set_axis(axes: Axes, bars: Stack) -> None:
 
 
 def _handles(names: Sequence[str] | pd.Index[str], styles: Mapping[str, Style]) -> Sequence[Patch]:
-    return [Patch(label=name.replace("_", " "), linewidth=0.5, **_fill(styles[name])) for name in names]
-
-
-def _fill(style: Style) -> dict[str, Any]:
-    return {"facecolor": style.colour, "hatch": style.hatch, "edgecolor": _ink(style.colour)}
-
-
-def _ink(colour: str) -> str:
-    """White on dark fills, dark on light ones."""
-    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
-    return "#ffffff" if 0.299 * red + 0.587 * green + 0.114 * blue < 110 else "#333333"
+    return [Patch(label=name.replace("_", " "), linewidth=0.5, **fill(styles[name])) for name in names]

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 MISSING = "\N{EN DASH}"
+UNIT_SYMBOLS = {"m2": "m²", "ohm": "Ω", "1": ""}
+# Units that people write with a prefix; "0.3 bit" and "300 K" stay as they are.
+PREFIXED = frozenset(("J", "s", "V", "A", "S", "F", "W", "Hz", "m", "Ω", "H", "C"))
 PREFIXES = {
     -18: "a",
     -15: "f",
@@ -51,7 +54,7 @@ def engineering(value: float, unit: str) -> str:
     if value == 0 or math.isinf(value):
         return f"{value:.0f} {unit}"
     exponent = _prefix_exponent(value)
-    return f"{_three_digits(value / 10.0**exponent)} {PREFIXES[exponent]}{unit}"
+    return f"{three_digits(value / 10.0**exponent)} {PREFIXES[exponent]}{unit}"
 
 
 def area(value_m2: float) -> str:
@@ -59,8 +62,8 @@ def area(value_m2: float) -> str:
     if math.isnan(value_m2):
         return MISSING
     if value_m2 != 0 and abs(value_m2) < 1e-9:
-        return f"{_three_digits(value_m2 * 1e12)} µm²"
-    return f"{_three_digits(value_m2 * 1e6)} mm²"
+        return f"{three_digits(value_m2 * 1e12)} µm²"
+    return f"{three_digits(value_m2 * 1e6)} mm²"
 
 
 def storage(size_byte: float) -> str:
@@ -70,6 +73,46 @@ def storage(size_byte: float) -> str:
     if abs(size_byte) < 999.5:
         return f"{size_byte:.0f} byte"
     return engineering(size_byte, "B")
+
+
+def quantity(value: float, unit: str) -> str:
+    """Write a value in whatever unit it has: prefixed, as an area, or with three digits alone.
+
+    Parameters
+    ----------
+    value : float
+        Quantity in `unit`.
+    unit : str
+        SI unit as a `Quantity` has it: ``J``, ``m2``, ``ohm``, ``F/m``; ``1`` and the empty text are dimensionless.
+
+    Returns
+    -------
+    str
+        For example ``1.20 pJ``, ``12.0 µm²``, ``0.05``; a dash where the value is nan.
+    """
+    if math.isnan(value):
+        return MISSING
+    symbol = UNIT_SYMBOLS.get(unit, unit)
+    if symbol == "m²":
+        return area(value)
+    if symbol.split("/")[0] in PREFIXED:
+        return engineering(value, symbol)
+    return f"{value:.3g} {symbol}".strip()
+
+
+def quantity_range(low: float, high: float, unit: str) -> str:
+    """Write two values as one range, the unit once where both have the same: ``0.400–1.20 pJ``."""
+    if UNIT_SYMBOLS.get(unit, unit) == "m²" and abs(low) < 1e-9 and abs(high) < 1e-7:
+        first, second = (f"{three_digits(value * 1e12)} µm²" for value in (low, high))
+    else:
+        first, second = quantity(low, unit), quantity(high, unit)
+    if first == second:
+        return first
+    number, _, symbol = first.partition(" ")
+    if not symbol or symbol == second.partition(" ")[2]:
+        first = number
+    apart = " " in first or second.startswith("-")
+    return f"{first} {MISSING} {second}" if apart else f"{first}{MISSING}{second}"
 
 
 def percent(fraction: float, digits: int = 1) -> str:
@@ -99,8 +142,8 @@ def _prefix_exponent(value: float) -> int:
     return min(max(3 * (decade // 3), min(PREFIXES)), max(PREFIXES))
 
 
-def _three_digits(number: float) -> str:
-    """Three significant digits without an exponent."""
+def three_digits(number: float) -> str:
+    """Write three significant digits without an exponent."""
     if number == 0:
         return "0"
     decade = int(f"{abs(number):.2e}".split("e")[1])

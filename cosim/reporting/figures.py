@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,20 @@ from matplotlib.figure import Figure
 from cosim.reporting.breakdown import Heading, cost_by
 from cosim.reporting.configurations import priced_designs, summarise
 from cosim.reporting.cost_breakdown import UNITS, draw_breakdown, plot_breakdown
+from cosim.reporting.design_space import draw_designs
+from cosim.reporting.design_space import drawable as drawable_designs
+from cosim.reporting.engineering import area, engineering
+from cosim.reporting.floorplan_figure import areas_by_component, draw_floorplan, totals
 from cosim.reporting.frames import RunFrames, load_run
+from cosim.reporting.gantt import draw_schedules, end_s, waits
 from cosim.reporting.labels import design_names
 from cosim.reporting.learning_curves import draw_learning_curves, plot_learning_curve
 from cosim.reporting.pareto import pareto_front
+from cosim.reporting.shown_runs import ShownRun, shown_runs
 from cosim.reporting.style import house_style, save_figure
+from cosim.reporting.tornado import RESULTS, draw_tornado, nominal_costs
+from cosim.reporting.tornado import drawn as panels_of
+from cosim.reporting.tornado import largest as largest_assumptions
 from cosim.reporting.trade_off import AREA, ENERGY, CostAxis, draw_trade_off, drawable, plot_trade_off
 
 __all__ = [
@@ -31,6 +41,8 @@ __all__ = [
     "write_figures",
 ]
 
+SECTIONS = ("trade_off", "learning", "floorplan", "schedule", "breakdown", "tornado", "designs")
+PANELS_OF_TIME = 3
 BREAKDOWNS: tuple[tuple[Heading, str], ...] = (
     ("operation", "energy_j"),
     ("component", "energy_j"),
@@ -47,7 +59,7 @@ class Drawing:
     name : str
         Name of its file, without the ending.
     section : str
-        Part of the page where it stands: ``trade_off``, ``learning`` or ``breakdown``.
+        Part of the page where it stands: one of `SECTIONS`.
     caption, alternative : str
         What it shows, for readers who see it and for readers who do not.
     source : str
@@ -83,6 +95,14 @@ def drawings(frames: RunFrames, configurations: pd.DataFrame) -> Iterator[Drawin
     for heading, quantity in BREAKDOWNS:
         if not frames.bill.empty and not cost_by(frames.bill, heading, quantity).empty:
             yield _breakdown(configurations, frames.bill, heading, quantity)
+    if frames.floorplan["array_area_m2"].gt(0).any():
+        yield _floorplan(frames, configurations)
+    if frames.schedule["duration_s"].gt(0).any():
+        yield _schedule(frames, configurations)
+    if not frames.tornado.empty:
+        yield from _tornado(frames, configurations)
+    if len(drawable_designs(frames.designs)) > 1:
+        yield _designs(frames.designs)
 
 
 def save_drawings(frames: RunFrames, configurations: pd.DataFrame) -> list[tuple[Drawing, Path]]:
@@ -161,6 +181,106 @@ def _breakdown(configurations: pd.DataFrame, bill: pd.DataFrame, heading: Headin
         source="bill.csv",
         draw=lambda: draw_breakdown(configurations, bill, heading, quantity),
     )
+
+
+def _floorplan(frames: RunFrames, configurations: pd.DataFrame) -> Drawing:
+    (run,) = shown_runs(frames, configurations, frames.floorplan, 1)
+    bill = frames.bill[frames.bill["run_id"] == run.run_id]
+    areas = areas_by_component(run.rows, bill)
+    shown = totals(run.rows, areas)
+    largest = areas.sum().idxmax()
+    planned = float(run.rows[["array_area_m2", "periphery_area_m2"]].sum().sum())
+    billed = float(areas.to_numpy().sum())
+    note = "" if abs(billed - planned) <= 0.01 * billed else f" The floorplan adds up to {area(planned)}."
+    return Drawing(
+        name="floorplan",
+        section="floorplan",
+        caption=(
+            f"{run.label + '. ' if run.label else ''}Left: the whole design, {area(billed)}, as one square, divided by "
+            "layer (heavy lines) and by component; sizes are to scale, positions are not a placement."
+            f"{note} Right: one copy of the weights, which is what published area comparisons of multi-tile training "
+            "count, and what stands around it."
+        ),
+        alternative=(
+            f"Map of the area by layer and component; the largest part is {str(largest).replace('_', ' ')}. "
+            + "; ".join(f"{name}: {area(value)}" for name, value in shown.items())
+            + "."
+        ),
+        source="floorplan.csv, bill.csv",
+        draw=lambda: draw_floorplan(run.rows, bill),
+    )
+
+
+def _schedule(frames: RunFrames, configurations: pd.DataFrame) -> Drawing:
+    schedule = frames.schedule[frames.schedule["duration_s"] > 0]
+    runs = shown_runs(frames, configurations, schedule, PANELS_OF_TIME)
+    left_out = schedule["configuration"].nunique() - len(runs)
+    note = f" {left_out} more configurations are not drawn." if left_out else ""
+    last = runs[-1]
+    billed = nominal_costs(frames, last.run_id).get("latency_per_sample_s", math.nan)
+    if abs(billed - end_s(last.rows)) > 0.01 * billed:
+        note += f" The latency in the bill{_of_run(last)} is {engineering(billed, 's')}."
+    return Drawing(
+        name="schedule",
+        section="schedule",
+        caption=(
+            "What each layer does during one training sample. Outlined work is on the critical path: shorten it and "
+            "the sample is done earlier. Thin bars are hidden behind other work. A bar is never drawn shorter than "
+            f"0.4 % of the axis.{note}"
+        ),
+        alternative=f"Gantt chart of one training sample by layer and operation{_of_run(last)}. {waits(last.rows)}",
+        source="schedule.csv",
+        draw=lambda: draw_schedules(runs),
+    )
+
+
+def _tornado(frames: RunFrames, configurations: pd.DataFrame) -> Iterator[Drawing]:
+    (run,) = shown_runs(frames, configurations, frames.tornado, 1)
+    nominal = nominal_costs(frames, run.run_id)
+    names = panels_of(run.rows, nominal)
+    if names:
+        what = f"{run.label}: what" if run.label else "What"
+        first = largest_assumptions(run.rows, names[0]).iloc[0]
+        yield Drawing(
+            name="tornado",
+            section="tornado",
+            caption=(
+                f"{what} the result becomes when one assumption at a time goes to either end of its range, "
+                "the others staying at their values: the five that matter most for each result."
+            ),
+            alternative=(
+                f"Tornado charts of {', '.join(RESULTS[name][0] for name in names)}; the {RESULTS[names[0]][0]} "
+                f"depends most on {str(first['assumption']).replace('_', ' ')}."
+            ),
+            source="tornado.csv",
+            draw=lambda: draw_tornado(run.rows, nominal),
+        )
+
+
+def _designs(designs: pd.DataFrame) -> Drawing:
+    shown = drawable_designs(designs)
+    front = int(shown["on_front"].sum())
+    missing = len(designs) - len(shown)
+    note = f" {missing} without a price in every respect are not drawn." if missing else ""
+    return Drawing(
+        name="designs",
+        section="designs",
+        caption=(
+            f"{len(shown):,} designs, of which {front:,} are on the Pareto front (outlined): no other is at least as "
+            f"good in every respect and better in one. Letters name some of them.{note}"
+        ),
+        alternative=(
+            f"Energy per training sample of {len(shown)} designs against their area and against their latency; "
+            f"energies from {engineering(float(shown['energy_per_sample_j'].min()), 'J')} to "
+            f"{engineering(float(shown['energy_per_sample_j'].max()), 'J')}."
+        ),
+        source="designs.csv",
+        draw=lambda: draw_designs(designs),
+    )
+
+
+def _of_run(run: ShownRun) -> str:
+    return f" of {run.label}" if run.label else ""
 
 
 def _mean_note(configurations: pd.DataFrame) -> str:

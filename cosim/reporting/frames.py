@@ -21,6 +21,39 @@ TILE_NEEDED = tuple(name for name in TILE_COLUMNS if name != "wire_error_lsb")  
 TILE_NUMBERS = ("epoch", "tile", "mean_abs_weight")
 BILL_NUMBERS = ("energy_j", "latency_s", "area_m2")
 BILL_NEEDED = ("run_id", "operation", "component", *BILL_NUMBERS, "source")
+FLOORPLAN_NUMBERS = (
+    "tiles",
+    "outputs",
+    "inputs",
+    "arrays",
+    "rows_used",
+    "cols_used",
+    "utilisation",
+    "converter_sets",
+    "adcs",
+    "dacs",
+    "tias",
+    "array_area_m2",
+    "periphery_area_m2",
+    "one_copy_area_m2",
+)
+FLOORPLAN_NEEDED = ("run_id", "layer", *FLOORPLAN_NUMBERS)
+SCHEDULE_NUMBERS = ("start_s", "duration_s")
+SCHEDULE_FLAGS = ("critical", "hidden")
+SCHEDULE_NEEDED = ("run_id", "layer", "operation", *SCHEDULE_NUMBERS, *SCHEDULE_FLAGS)
+BAND_NUMBERS = ("low", "nominal", "high", "draws")
+BAND_NEEDED = ("run_id", "figure", *BAND_NUMBERS)
+TORNADO_NUMBERS = ("nominal", "assumption_low", "assumption_high", "low", "high")
+TORNADO_NEEDED = ("run_id", "figure", "assumption", "unit", "kind", "source", *TORNADO_NUMBERS)
+CHECK_NUMBERS = ("value", "limit")
+CHECK_FLAGS = ("holds",)
+CHECK_NEEDED = ("run_id", "check", "layer", "unit", "text", *CHECK_NUMBERS, *CHECK_FLAGS)
+DESIGN_COSTS = ("energy_per_sample_j", "latency_per_sample_s", "area_m2", "digital_storage_byte")
+DESIGN_NUMBERS = (*DESIGN_COSTS, "test_accuracy")
+DESIGN_FLAGS = ("on_front",)
+DESIGN_NEEDED = ("design", *DESIGN_NUMBERS, *DESIGN_FLAGS)
+TRUE_WORDS = frozenset(("true", "1", "1.0"))
+OF_RUNS = ("bill", "tiles", "floorplan", "schedule", "bands", "tornado", "checks")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +66,10 @@ class RunFrames:
         Where they were read.
     results, history, bill, tiles : pandas.DataFrame
         The CSV files, each with a column ``configuration``; empty where the file is missing.
+    floorplan, schedule, bands, tornado, checks : pandas.DataFrame
+        The same for the tables of the cost model, which older folders lack.
+    designs : pandas.DataFrame
+        Every design of a search, one row each: not tied to a run.
     study : str
         The resolved study file, verbatim; empty where it is missing.
     summary : Mapping
@@ -50,6 +87,12 @@ class RunFrames:
     history: pd.DataFrame
     bill: pd.DataFrame
     tiles: pd.DataFrame
+    floorplan: pd.DataFrame
+    schedule: pd.DataFrame
+    bands: pd.DataFrame
+    tornado: pd.DataFrame
+    checks: pd.DataFrame
+    designs: pd.DataFrame
     study: str = ""
     summary: Mapping[str, Any]
     rows_not_shown: int = 0
@@ -64,7 +107,9 @@ def load_run(folder: Path) -> RunFrames:
     ----------
     folder : Path
         Folder with ``results.csv``, ``history.csv``, ``bill.csv``, ``tiles.csv``, ``study.toml`` and
-        ``summary.json``; each may be missing, but not both ``results.csv`` and ``bill.csv``.
+        ``summary.json``, and of the cost model ``floorplan.csv``, ``schedule.csv``, ``bands.csv``,
+        ``tornado.csv``, ``checks.csv`` and ``designs.csv``; each may be missing, but not all three of
+        ``results.csv``, ``bill.csv`` and ``designs.csv``.
 
     Returns
     -------
@@ -74,12 +119,13 @@ def load_run(folder: Path) -> RunFrames:
     Raises
     ------
     ValueError
-        If there is neither a result nor a bill, or if a file lacks a column.
+        If there is no result, no bill and no design, or if a file lacks a column.
     """
     folder = Path(folder)
-    if not any((folder / name).is_file() for name in ("results.csv", "bill.csv")):
+    if not any((folder / name).is_file() for name in ("results.csv", "bill.csv", "designs.csv")):
         raise ValueError(
-            f"{folder}: nothing to report: needs results.csv or bill.csv; run `cosim run STUDY.toml` first"
+            f"{folder}: nothing to report: needs results.csv or bill.csv (or designs.csv, of a search); run "
+            "`cosim run STUDY.toml` first"
         )
     frames = RunFrames(
         folder=folder,
@@ -87,22 +133,32 @@ def load_run(folder: Path) -> RunFrames:
         history=_read(folder / "history.csv", HISTORY_NEEDED, HISTORY_NUMBERS),
         bill=_read(folder / "bill.csv", BILL_NEEDED, BILL_NUMBERS),
         tiles=_read(folder / "tiles.csv", TILE_NEEDED, TILE_NUMBERS),
+        floorplan=_read(folder / "floorplan.csv", FLOORPLAN_NEEDED, FLOORPLAN_NUMBERS),
+        schedule=_read(folder / "schedule.csv", SCHEDULE_NEEDED, SCHEDULE_NUMBERS, SCHEDULE_FLAGS),
+        bands=_read(folder / "bands.csv", BAND_NEEDED, BAND_NUMBERS),
+        tornado=_read(folder / "tornado.csv", TORNADO_NEEDED, TORNADO_NUMBERS),
+        checks=_read(folder / "checks.csv", CHECK_NEEDED, CHECK_NUMBERS, CHECK_FLAGS),
+        designs=_read(folder / "designs.csv", DESIGN_NEEDED, DESIGN_NUMBERS, DESIGN_FLAGS),
         study=_read_text(folder / "study.toml"),
         summary=_read_summary(folder / "summary.json"),
     )
     return _with_configurations(_shown(frames))
 
 
-def _read(path: Path, columns: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
+def _read(path: Path, columns: Sequence[str], numbers: Sequence[str], flags: Sequence[str] = ()) -> pd.DataFrame:
+    """Read a table whose first needed column names the row; a row without that name is dropped."""
     if not path.is_file() or path.stat().st_size == 0:
-        return pd.DataFrame(columns=list(columns)).astype(dict.fromkeys(numbers, float))
-    frame = pd.read_csv(path, dtype={"run_id": str})
+        kinds = dict.fromkeys(numbers, "float") | dict.fromkeys(flags, "bool")
+        return pd.DataFrame(columns=list(columns)).astype(kinds)
+    frame = pd.read_csv(path, dtype={"run_id": str, "layer": str, "unit": str})
     missing = [name for name in columns if name not in frame.columns]
     if missing:
         raise ValueError(f"{path}: lacks the columns {', '.join(missing)}; it has {', '.join(frame.columns)}")
     for name in numbers:  # a row cut short by a kill may hold half a number
         frame[name] = pd.to_numeric(frame[name], errors="coerce").astype(float)
-    return frame.dropna(subset=["run_id"]).reset_index(drop=True)
+    for name in flags:  # and half a word
+        frame[name] = frame[name].astype(str).str.strip().str.lower().isin(TRUE_WORDS)
+    return frame.dropna(subset=[columns[0]]).reset_index(drop=True)
 
 
 def _read_text(path: Path) -> str:
@@ -132,13 +188,11 @@ def _shown(frames: RunFrames) -> RunFrames:
 
 
 def _select(frames: RunFrames, run_ids: Sequence[str]) -> RunFrames:
-    return replace(
-        frames,
-        results=frames.results[frames.results["run_id"].isin(run_ids)],
-        history=frames.history[frames.history["run_id"].isin(run_ids)],
-        bill=frames.bill[frames.bill["run_id"].isin(run_ids)],
-        tiles=frames.tiles[frames.tiles["run_id"].isin(run_ids)],
-    )
+    selected: dict[str, Any] = {}
+    for name in ("results", "history", *OF_RUNS):
+        rows = getattr(frames, name)
+        selected[name] = rows[rows["run_id"].isin(run_ids)]
+    return replace(frames, **selected)
 
 
 def _with_configurations(frames: RunFrames) -> RunFrames:
@@ -149,12 +203,12 @@ def _with_configurations(frames: RunFrames) -> RunFrames:
     known = set(assigned["run_id"])
     unfinished = (set(frames.history["run_id"]) | set(frames.bill["run_id"])) - known
     configuration = results.drop_duplicates("run_id").set_index("run_id")["configuration"]
+    joined: dict[str, Any] = {name: _join(getattr(frames, name), configuration) for name in OF_RUNS}
     return replace(
         frames,
         results=results.reset_index(drop=True),
         history=_join(frames.history.drop_duplicates(["run_id", "epoch"], keep="last"), configuration),
-        bill=_join(frames.bill, configuration),
-        tiles=_join(frames.tiles, configuration),
+        **joined,
         rows_repeated=len(assigned) - len(results),
         runs_unfinished=len(unfinished),
     )
@@ -165,12 +219,12 @@ def _priced_only(frames: RunFrames) -> RunFrames:
     names = design_names(run_ids, frames.summary)
     numbers, _ = pd.factorize(pd.Series(names, dtype="object"))
     configuration = pd.Series(numbers, index=run_ids, dtype="int64")
+    joined: dict[str, Any] = {name: _join(getattr(frames, name), configuration) for name in OF_RUNS}
     return replace(
         frames,
         results=frames.results.assign(configuration=pd.Series(dtype="int64")),
         history=_join(frames.history, configuration),
-        bill=_join(frames.bill, configuration),
-        tiles=_join(frames.tiles, configuration),
+        **joined,
     )
 
 

@@ -16,9 +16,23 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from cosim.reporting.atomic import atomic_path
 from cosim.reporting.breakdown import BillLine, bill_lines
+from cosim.reporting.cost_sections import (
+    CHECK_HEADERS,
+    FLOORPLAN_HEADERS,
+    BandRow,
+    band_headers,
+    band_rows,
+    band_sentence,
+    check_rows,
+    check_sentence,
+    design_table,
+    floorplan_tables,
+)
+from cosim.reporting.cost_tables import write_cost_tables
 from cosim.reporting.engineering import engineering, percent, percent_spread
-from cosim.reporting.figures import Drawing, configurations_of, save_drawings
+from cosim.reporting.figures import SECTIONS, Drawing, configurations_of, save_drawings
 from cosim.reporting.frames import RunFrames, load_run
+from cosim.reporting.price_notes import Notes, price_notes
 from cosim.reporting.provenance import kind_counts, sources
 from cosim.reporting.table import BILL_HEADERS, RESULT_HEADERS, bill_cells, result_rows
 from cosim.reporting.tiles import EXPLANATION, tile_tables
@@ -38,11 +52,19 @@ class Picture:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BillRow:
+    """One line of a bill: its name, and its cells with what each is made of."""
+
+    name: str
+    cells: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class BillGroup:
     """Consecutive lines of a bill under one heading."""
 
     heading: str
-    lines: tuple[tuple[str, ...], ...]
+    lines: tuple[BillRow, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +77,7 @@ class Bill:
 
 
 def write_page(folder: Path) -> Path:
-    """Write the figures and the page of a run folder.
+    """Write the figures, the page and the bills as tables (bill.md, bill.tex) of a run folder.
 
     Parameters
     ----------
@@ -70,7 +92,7 @@ def write_page(folder: Path) -> Path:
     Raises
     ------
     ValueError
-        If the folder holds neither ``results.csv`` nor ``bill.csv``.
+        If the folder holds none of ``results.csv``, ``bill.csv`` and ``designs.csv``.
     """
     frames = load_run(folder)
     configurations = configurations_of(frames)
@@ -79,6 +101,8 @@ def write_page(folder: Path) -> Path:
     with atomic_path(page) as temporary:
         html = _template().render(_content(frames, configurations, pictures))
         temporary.write_text(html, encoding="utf-8", newline="\n")
+    if not frames.bill.empty:
+        write_cost_tables(folder)
     return page
 
 
@@ -100,14 +124,25 @@ def _content(
 ) -> Mapping[str, Any]:
     trained = not frames.results.empty
     found = sources(frames.bill) if not frames.bill.empty else []
+    bands = band_rows(frames.bands, configurations)
+    checks = check_rows(frames.checks, configurations)
     return {
         "title": str(frames.summary.get("title") or "Study"),
-        "lead": _lead(frames, configurations) if trained else _priced_lead(configurations),
+        "lead": _lead(frames, configurations) if trained else _priced_lead(frames, configurations, bands),
         "origin": _origin(frames.summary),
         "result_headers": RESULT_HEADERS,
         "results": result_rows(configurations) if trained else [],
         "several_seeds": trained and int(configurations["seeds"].max()) > 1,
-        "pictures": {name: _pictures(drawn, name) for name in ("trade_off", "learning", "breakdown")},
+        "pictures": {name: _pictures(drawn, name) for name in SECTIONS},
+        "several": len(configurations) > 1,
+        "floorplan_headers": FLOORPLAN_HEADERS,
+        "floorplans": floorplan_tables(frames.floorplan, configurations),
+        "band_headers": band_headers(),
+        "bands": bands,
+        "check_headers": CHECK_HEADERS,
+        "checks": checks,
+        "check_sentence": check_sentence(checks),
+        "designs": design_table(frames.designs) if len(frames.designs) > 1 else None,
         "tiles": tile_tables(frames.tiles, frames.results, configurations) if trained else [],
         "tiles_explained": EXPLANATION,
         "bill_headers": BILL_HEADERS,
@@ -146,8 +181,11 @@ def _best(claim: str, configurations: pd.DataFrame) -> str:
     return f"{claim}: {accuracy} by {best['label']}, for {energy} per training sample."
 
 
-def _priced_lead(configurations: pd.DataFrame) -> str:
-    return f"{_count(len(configurations), 'design')} priced per training sample; nothing was trained."
+def _priced_lead(frames: RunFrames, configurations: pd.DataFrame, bands: Sequence[BandRow]) -> str:
+    if configurations.empty and not frames.designs.empty:
+        return f"{_count(len(frames.designs), 'design')} searched."
+    said = f"{_count(len(configurations), 'design')} priced per training sample; nothing was trained."
+    return " ".join((said, band_sentence(bands[0]))) if len(configurations) == len(bands) == 1 else said
 
 
 def _seeds(seeds: pd.Series[int]) -> str:
@@ -181,17 +219,26 @@ def _embedded(path: Path) -> str:
 def _bills(bill: pd.DataFrame, configurations: pd.DataFrame) -> list[Bill]:
     billed = configurations[configurations.index.isin(bill["configuration"])]
     return [
-        _bill(str(configuration["label"]), bill_lines(bill[bill["configuration"] == number]))
+        _bill(str(configuration["label"]), bill[bill["configuration"] == number])
         for number, configuration in billed.iterrows()
     ]
 
 
-def _bill(label: str, lines: Sequence[BillLine]) -> Bill:
+def _bill(label: str, rows: pd.DataFrame) -> Bill:
+    lines, notes = bill_lines(rows), price_notes(rows)
     groups = tuple(
-        BillGroup(heading=name, lines=tuple(bill_cells(line) for line in lines if line.heading == heading))
+        BillGroup(heading=name, lines=tuple(_bill_row(line, notes) for line in lines if line.heading == heading))
         for heading, name in HEADING_NAMES.items()
     )
     return Bill(label=label, total=engineering(lines[-1].energy_j, "J"), groups=groups)
+
+
+def _bill_row(line: BillLine, notes: Notes) -> BillRow:
+    """Give energy and its share the note of the energy, latency and its share that of the latency."""
+    name, *cells = bill_cells(line)
+    energy, latency, size = notes.get((line.heading, line.name), ("", "", ""))
+    hovers = (energy, energy, latency, latency, size)
+    return BillRow(name=name, cells=tuple(zip(cells, hovers, strict=True)))
 
 
 def _notes(frames: RunFrames) -> list[str]:
@@ -219,4 +266,4 @@ def _progress(frames: RunFrames) -> list[str]:
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number} {noun}" if number == 1 else f"{number:,} {noun}s"

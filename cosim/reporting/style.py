@@ -96,6 +96,17 @@ def fill_styles(names: Iterable[str], known: Sequence[str]) -> dict[str, Style]:
     }
 
 
+def fill(style: Style) -> dict[str, Any]:
+    """Return a style as arguments of a bar or a patch; the ink of hatch and edge contrasts with the colour."""
+    return {"facecolor": style.colour, "hatch": style.hatch, "edgecolor": ink(style.colour)}
+
+
+def ink(colour: str) -> str:
+    """White on dark fills, dark on light ones."""
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return "#ffffff" if 0.299 * red + 0.587 * green + 0.114 * blue < 110 else "#333333"
+
+
 def house_style() -> AbstractContextManager[None]:
     """Set the look of what is drawn inside the block, and only there."""
     return rc_context(SETTINGS)

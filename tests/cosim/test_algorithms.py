@@ -288,8 +288,9 @@ def point_of(tiles, **parameters):
 
 
 def test_only_the_coarsest_tile_gets_initial_weights():
-    from cosim.experiment import WEIGHT_STREAM, make_network, make_scheduler
+    from cosim.experiment import WEIGHT_STREAM, make_network
     from cosim.network import initial_weights
+    from cosim.pricing import make_scheduler
 
     point = point_of(4, weight_scale=0.5)
     network = make_network(point, make_scheduler(point))
@@ -302,7 +303,8 @@ def test_only_the_coarsest_tile_gets_initial_weights():
 
 
 def test_a_transfer_leaves_its_source_as_it_was_and_goes_on_with_the_next_column():
-    from cosim.experiment import make_network, make_scheduler
+    from cosim.experiment import make_network
+    from cosim.pricing import make_scheduler
 
     point = point_of(3)
     group = make_network(point, make_scheduler(point)).layers[1].matrix
@@ -713,7 +715,7 @@ def cooling_study(**algorithm):
 
 
 def test_cooling_changes_no_price():
-    from cosim.experiment import price_point
+    from cosim.pricing import price_point
 
     bills = [price_point(cooling_study(cooling=cooling).points[0])[0].lines for cooling in (0.01, 1.0)]
     assert bills[0].equals(bills[1])

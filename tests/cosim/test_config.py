@@ -576,8 +576,14 @@ OTHER_VALUES: dict[str, Any] = {
     "hardware.noise_management": "max",
     "hardware.bound_management": "iterative",
     "hardware.pulses.pulse_type": "mean_count",
-    "hardware.adc.model": None,  # one choice today
-    "hardware.dac.model": None,
+    "hardware.adc.model": "survey",
+    "hardware.adc.table": None,  # goes with model = "table"; has its own test
+    "hardware.adc.rate_hz": None,  # goes with a published model; has its own test
+    "hardware.dac.model": "capacitive",
+    "hardware.cell.model": "reram",
+    "hardware.schedule.layers": "pipelined",
+    "hardware.schedule.updates": "as_ready",
+    "hardware.schedule.transfers": "hidden",
     "title": None,
     "schema": None,
 }
@@ -887,20 +893,81 @@ def test_zero_shifting_of_one_sided_pairs_is_refused():
         make_study(tree)
 
 
-def test_what_stands_beside_the_devices_is_named_as_missing_in_the_bill():
-    def notes(preset, **algorithm):
-        tree = {"schema": 1, "device": {"preset": preset}, "algorithm": {"name": "tiki_taka_v1"} | algorithm}
-        return " ".join(make_study(tree).points[0].notes())
+@pytest.mark.parametrize("preset", ["soft_bounds", "pcm", "reram_array_om"])
+def test_the_second_device_of_a_weight_is_in_the_bill(preset):
+    from cosim.pricing import price_point
 
-    assert notes("soft_bounds") == ""
-    assert "second devices of pairs" in notes("pcm")
-    assert "reference arrays" in notes("reram_array_om")
-    assert "reference arrays" in notes("soft_bounds", zero_shift_pulses=10)
-    assert notes("pcm", name="digital_sgd") == ""
+    tree = {"schema": 1, "device": {"preset": preset}, "algorithm": {"name": "tiki_taka_v1"}}
+    (one,) = make_study(tree | {"hardware": {"values": {"cells_per_weight": 1.0}}}).points
+    (both,) = make_study(tree).points
+    assert both.notes() == []
+    bills = [price_point(point)[0].lines for point in (one, both)]
+    areas, reads = (
+        [
+            bill.query(f"component == 'array' and operation == '{operation}' and per == '{per}'")[column].sum()
+            for bill in bills
+        ]
+        for operation, per, column in (("floorplan", "array_weights", "area_m2"), ("forward", "cell_drive", "energy_j"))
+    )
+    assert areas[1] == pytest.approx(2 * areas[0])
+    assert reads[1] == pytest.approx(2 * reads[0])
+
+
+def test_a_table_of_converters_is_found_from_the_folder_of_the_study(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("bits,energy_j,latency_s,area_m2,source\n8,1e-12,1e-9,1e-9,a paper\n")
+    tree = study(hardware={"adc": {"model": "table", "table": "mine.csv"}})
+
+    (point,) = make_study(tree, folder=tmp_path).points
+
+    assert point.resolved["hardware"]["adc"]["table"] == "mine.csv"
+    assert point.hardware.adc_source.figures(8, 45).energy_j.value == 1e-12
+    with pytest.raises(ConfigError, match=r"mine.csv.* cannot be read"):
+        make_study(tree, folder=tmp_path / "elsewhere")
+    with pytest.raises(ConfigError, match=r'goes with model = "table" alone'):
+        make_study(study(hardware={"adc": {"table": "mine.csv"}}), folder=tmp_path)
+
+
+def test_run_id_depends_on_the_rate_of_published_converters() -> None:
+    trees = [study(hardware={"adc": {"model": "survey"} | rate}) for rate in ({}, {"rate_hz": 1e8}, {"rate_hz": 2e8})]
+
+    assert len({run_ids(tree)[0] for tree in trees}) == 3
+
+
+def test_values_of_a_cell_reach_the_hardware_and_are_written_out() -> None:
+    cell = {"model": "ecram", "write_pulse_s": 2e-6}
+
+    (point,) = make_study(study(hardware={"cell": cell})).points
+
+    assert point.hardware.cell_values == {"write_pulse_s": 2e-6}
+    assert point.resolved["hardware"]["cell"] == cell
+    assert make_study(point.resolved).points[0].run_id == point.run_id
+
+
+@pytest.mark.parametrize(
+    ("hardware", "expected"),
+    [
+        ({"cell": {"model": "ecram", "write_puls_s": 1.0}}, "hardware.cell.write_puls_s is unknown; nearest"),
+        ({"cell": {"write_pulse_s": 1.0}}, "hardware.cell.write_pulse_s: the numbers of 'spice_reram'"),
+        ({"cell": {"model": "ecram", "write_pulse_s": "long"}}, "hardware.cell"),
+        ({"adc": {"model": "survey", "bits": 12}}, "hardware.adc.bits = 12 is outside model 'survey'"),
+        ({"adc": {"model": "survey", "rate_hz": 1e11}}, "hardware.adc.rate_hz = 1e.11 is outside ADC model 'survey'"),
+        ({"dac": {"model": "bit_serial"}}, "hardware.dac.model = 'bit_serial' is not priced by preset 'sar_45nm'"),
+        (
+            {"schedule": {"layers": "pipelined", "updates": "as_ready"}},
+            "hardware.schedule: updates = 'as_ready' is not allowed with layers = 'pipelined'",
+        ),
+    ],
+)
+def test_components_that_cannot_be_priced_are_refused_before_anything_runs(
+    hardware: dict[str, Any], expected: str
+) -> None:
+    with pytest.raises(ConfigError, match=expected):
+        make_study(study(hardware=hardware))
 
 
 def test_pulse_trains_of_a_study_reach_the_tiles_and_have_the_defaults_of_the_tile():
-    from cosim.experiment import make_network, make_scheduler
+    from cosim.experiment import make_network
+    from cosim.pricing import make_scheduler
     from cosim.tile import PulsedUpdate
 
     def settings(**pulses):

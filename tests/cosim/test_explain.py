@@ -8,12 +8,12 @@ import pytest
 from rich.console import Console
 
 from cosim.algorithms import ALGORITHMS
-from cosim.config import make_study
+from cosim.config import make_study, make_sweep
 from cosim.data import SHAPES
-from cosim.experiment import make_scheduler
-from cosim.explain import assumptions, describe_plan, explain_study, listing, price_report
+from cosim.explain import assumed_activity, describe_plan, explain_study, listing, price_report
 from cosim.network import NETWORKS
-from cosim.study import price_tables
+from cosim.pricing import make_scheduler
+from cosim.study import price_study
 from cost_model.hardware import list_hardware
 from device_models.families import ConstantStep
 from device_models.presets import list_devices
@@ -182,36 +182,33 @@ def test_constant_steps_with_imbalance_have_no_symmetric_point(monkeypatch: pyte
     assert {row["symmetric point"] for row in devices_listed().values()} == {"none"}
 
 
+def report(tree: dict[str, Any], *, bands: bool = False, conditions: tuple[str, ...] = ()) -> list[Any]:
+    """Return what `cosim price` prints, part by part."""
+    return list(price_report(price_study(make_sweep(tree), bands=bands, conditions=conditions), conditions, "energy"))
+
+
 def test_price_report_has_a_line_per_point_and_what_was_assumed() -> None:
-    study = make_study(TREE)
-    bill, _, points = price_tables(study)
+    parts = report(TREE)
 
-    parts = list(price_report(study, bill, points))
-
-    assert len(parts) == 2
     text = shown(parts[0])
-    for point in study.points:
+    for point in make_study(TREE).points:
         assert point.run_id in text
-    assert "algorithm.transfer_period" in text
+    assert "transfer period" in text
     assert "input_density" in shown(parts[1])
 
 
-def test_price_report_of_one_point_shows_its_bill() -> None:
-    study = make_study({key: value for key, value in TREE.items() if key != "sweep"})
-    bill, _, points = price_tables(study)
+def test_price_report_of_one_point_shows_its_bill_and_how_sure_it_is() -> None:
+    parts = report({key: value for key, value in TREE.items() if key != "sweep"}, bands=True)
 
-    parts = list(price_report(study, bill, points))
-
-    assert len(parts) == 3
     assert "adc" in shown(parts[1])
+    assert "decided most by" in shown(parts[2])
+    assert "assumed activity (sar_45nm)" in shown(parts[-1])
 
 
 def test_price_report_leaves_empty_what_a_point_does_not_have() -> None:
     tables = [{"name": "analog_sgd"}, {"name": "residual_learning", "tiles": 5}]
-    study = make_study({"schema": 1, "sweep": {"algorithm": tables}})
-    bill, _, points = price_tables(study)
 
-    text = shown(next(iter(price_report(study, bill, points))))
+    text = shown(report({"schema": 1, "sweep": {"algorithm": tables}})[0])
 
     assert "None" not in text
     assert "5" in text
@@ -220,10 +217,10 @@ def test_price_report_leaves_empty_what_a_point_does_not_have() -> None:
 def test_assumptions_follow_the_study() -> None:
     tree = {"schema": 1, "hardware": {"values": {"activity_drive": 0.125}}}
 
-    assert "drive 0.125" in assumptions(make_study(tree).points[0])
+    assert "drive 0.125" in assumed_activity(make_study(tree).points[0])
 
 
 def test_assumptions_of_a_warm_start_come_with_a_note() -> None:
     tree = {"schema": 1, "algorithm": {"name": "residual_learning", "warm_start": "epoch"}}
 
-    assert "Note: warm start" in assumptions(make_study(tree).points[0])
+    assert "Note: warm start" in "".join(map(str, report(tree, bands=True)[3:]))

@@ -12,14 +12,16 @@ import pandas as pd
 import pytest
 
 import cosim
-from cosim.config import ConfigError, load_study, make_study
+from cosim.config import ConfigError, load_study, make_study, make_sweep
+from cosim.costing import COST_TABLES
 from cosim.record import Record
-from cosim.study import run
-from cosim.tables import HISTORY_COLUMNS, RESULT_COLUMNS, TRACE_COLUMNS
+from cosim.study import price_study, run
+from cosim.tables import ACTIVITY_COLUMNS, HISTORY_COLUMNS, RESULT_COLUMNS, TRACE_COLUMNS
 from cost_model.bill import COLUMNS as BILL_COLUMNS
 from cost_model.operations import COUNTS
 
-TABLES = ("history.csv", "bill.csv", "trace.csv", "results.csv")  # in the order that a point writes them
+# In the order that a point writes them.
+TABLES = ("history.csv", "bill.csv", "activity.csv", "trace.csv", "results.csv")
 BASE: dict[str, Any] = {
     "schema": 1,
     "title": "A tiny study",
@@ -93,6 +95,9 @@ def test_other_tables_have_the_agreed_columns(finished: Path) -> None:
     assert rows(finished / "bill.csv")[0] == ["run_id", *BILL_COLUMNS]
     assert rows(finished / "history.csv")[0] == history == list(HISTORY_COLUMNS)
     assert rows(finished / "trace.csv")[0] == list(TRACE_COLUMNS)
+    assert rows(finished / "activity.csv")[0] == list(ACTIVITY_COLUMNS)
+    for name, columns in COST_TABLES.items():
+        assert rows(finished / name)[0] == ["run_id", *columns]
     assert rows(finished / "trace.csv")[0][:4] == ["run_id", "layer", "tile", "operation"]
     assert set(COUNTS) < set(TRACE_COLUMNS)
 
@@ -174,7 +179,7 @@ def test_a_digital_point_has_no_device(finished: Path) -> None:
 def test_every_operation_of_the_bill_stands_in_the_trace(finished: Path) -> None:
     record = Record(finished)
     keys = ["run_id", "layer", "tile", "operation"]
-    bill = record.bill[record.bill["operation"] != "floorplan"]
+    bill = record.bill[~record.bill["operation"].isin(["floorplan", "leakage"])]
 
     assert set(map(tuple, bill[keys].values.tolist())) <= set(map(tuple, record.trace[keys].values.tolist()))
 
@@ -389,7 +394,8 @@ def last_point(table: bytes) -> int:
     return sum(len(line) for line in lines if line.split(b",", 1)[0] != last)
 
 
-STEPS = {"history.csv": 5, "bill.csv": 151, "trace.csv": 97, "results.csv": 11}  # bytes between two cuts
+# Bytes between two cuts.
+STEPS = {"history.csv": 5, "bill.csv": 151, "activity.csv": 31, "trace.csv": 97, "results.csv": 11}
 
 
 def torn(tables: dict[str, bytes]) -> Iterator[dict[str, bytes]]:
@@ -441,8 +447,9 @@ def test_a_table_torn_by_itself_costs_only_the_points_it_tears(small: Path, tmp_
     without_last = {name: content[: last_point(content)] for name, content in tables.items()}
     kept = last_point(tables[name])
 
-    # A trace has no sum to be held against: there only the loss of all rows is seen.
-    for end in range(kept, kept + 1) if name == "trace.csv" else range(kept, len(tables[name]), STEPS[name]):
+    # Activity and trace have no sum to be held against: there only the loss of all rows is seen.
+    unsummed = name in ("activity.csv", "trace.csv")
+    for end in range(kept, kept + 1) if unsummed else range(kept, len(tables[name]), STEPS[name]):
         write(folder, tables | {name: tables[name][:end]})
         Record(folder).open(study)
         assert {name: (folder / name).read_bytes() for name in TABLES} == without_last
@@ -514,42 +521,33 @@ def test_next_run_completes_what_a_lost_table_held(folder: Path, finished: Path,
 
 
 def test_price_folder_holds_bill_trace_study_and_summary(tmp_path: Path) -> None:
-    from cosim.study import price_tables
-
     study = make_study(TREE)
-    bill, trace, _ = price_tables(study)
 
-    Record(tmp_path / "run").write_price(study, bill, trace)
+    Record(tmp_path / "run").write_price(study, price_study(make_sweep(TREE)).files(), ["a note"])
 
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
-        "bill.csv",
-        "trace.csv",
-        "study.toml",
-        "summary.json",
+        *("designs.csv", "bill.csv", "trace.csv", *COST_TABLES),
+        *("study.toml", "summary.json"),
     }
+    assert "a note" in json.loads((tmp_path / "run" / "summary.json").read_text())["notes"]
     assert rows(tmp_path / "run" / "bill.csv")[0] == ["run_id", *BILL_COLUMNS]
     assert rows(tmp_path / "run" / "trace.csv")[0] == list(TRACE_COLUMNS)
     assert set(pd.read_csv(tmp_path / "run" / "bill.csv")["run_id"]) == {point.run_id for point in study.points}
 
 
 def test_price_does_not_replace_the_bill_of_a_training(folder: Path) -> None:
-    from cosim.study import price_tables
-
     before, study = contents(folder), make_study(TREE)
-    bill, trace, _ = price_tables(study)
+    tables = price_study(make_sweep(TREE), bands=False).files()
 
     with pytest.raises(ConfigError, match="holds the results of a training"):
-        Record(folder).write_price(study, bill, trace)
+        Record(folder).write_price(study, tables)
 
     assert contents(folder) == before
 
 
 def test_a_run_in_the_folder_of_a_price_replaces_the_assumed_bill(tmp_path: Path, finished: Path) -> None:
-    from cosim.study import price_tables
-
     study = make_study(TREE)
-    bill, trace, _ = price_tables(study)
-    Record(tmp_path / "run").write_price(study, bill, trace)
+    Record(tmp_path / "run").write_price(study, price_study(make_sweep(TREE), bands=False).files())
 
     run(TREE, tmp_path / "run", page=False)
 

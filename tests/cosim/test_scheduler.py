@@ -15,8 +15,9 @@ import cosim
 from cosim.algorithms import ALGORITHMS
 from cosim.config import make_study
 from cosim.data import SHAPES, Data, load_data
-from cosim.experiment import Training, bill_of, make_scheduler, price_point
-from cosim.plan import Refresh
+from cosim.experiment import Training
+from cosim.plan import Calibrate, Program, Refresh
+from cosim.pricing import bill_of, make_scheduler, price_point
 from cosim.scheduler import Scheduler, expected_program_pulses
 from cost_model.floorplan import MatrixShape
 from cost_model.operations import COUNTS
@@ -167,7 +168,7 @@ def test_a_recorded_training_costs_what_the_training_cost(name):
     point = point_of(name)
     training = trained(point)
     samples = EPOCHS * 61
-    bill = bill_of(point, training.scheduler, samples)
+    bill = bill_of(point, training.scheduler)
     text = training.scheduler.trace.to_frame().to_csv(index=False)
     again = price(
         Trace.from_frame(pd.read_csv(io.StringIO(text))),
@@ -176,6 +177,7 @@ def test_a_recorded_training_costs_what_the_training_cost(name):
         algorithm=name,
         storage=training.scheduler.algorithm.storage(7),
         samples=samples,
+        batch_size=7,
     )
     pd.testing.assert_frame_equal(bill.lines, again.lines, check_exact=True)
     assert bill.digital_storage_byte == again.digital_storage_byte
@@ -185,10 +187,11 @@ def test_a_recorded_training_costs_what_the_training_cost(name):
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_lines_of_a_bill_without_activity_do_not_need_the_training(name):
     point = point_of(name)
-    real = bill_of(point, trained(point).scheduler, EPOCHS * 61)
+    real = bill_of(point, trained(point).scheduler)
     priced, _ = price_point(point)
     keys = ["layer", "tile", "operation", "component", "per"]
     both = real.lines.merge(priced.lines, on=keys, suffixes=("_run", "_priced"))
+    both = both[both["operation"] != "leakage"]  # leaks for as long as a sample takes, pulses included
     fixed = both[[line.per not in data_dependent(line.tile, line.operation) for line in both.itertuples()]]
     assert len(fixed) > 5
     assert fixed["energy_j_run"].tolist() == fixed["energy_j_priced"].tolist()
@@ -386,14 +389,15 @@ def test_counts_are_linear_in_activity_and_times(name):
     scheduler = make_scheduler(point_of(name))
     scheduler.set_learning_rate(0.1)
     pairs = zip(scheduler.floorplans, scheduler.plans, strict=True)
-    for floor, step in [(floor, step) for floor, plan in pairs for step in (*plan, Refresh())]:
+    beside = (Refresh(), Program(target=0), Calibrate(target=0, pulses=30))
+    for floor, step in [(floor, step) for floor, plan in pairs for step in (*plan, *beside)]:
         kind = type(step.assumed(floor, scheduler.hardware.number, 1, 1))
         one, other = (kind(*(float(scale * 2**place) for place in range(len(fields(kind))))) for scale in (3, 5))
         nothing = kind(*(0.0 for _ in fields(kind)))
         both = step.counts(floor, one + other, 11)
-        np.testing.assert_array_equal(both, step.counts(floor, one, 4) + step.counts(floor, other, 7), str(step))
-        assert not step.counts(floor, nothing, 0).any(), step
-        assert both.any(), step
+        assert both == step.counts(floor, one, 4) + step.counts(floor, other, 7), step
+        assert not any(map(float, step.counts(floor, nothing, 0).values())), step
+        assert any(map(float, both.values())), step
 
 
 @pytest.mark.parametrize("name", ["digital_sgd", "tiki_taka_v2", "residual_learning"])

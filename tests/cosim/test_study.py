@@ -19,13 +19,14 @@ import pytest
 
 import cosim.study
 from cosim.algorithms import ALGORITHMS, Algorithm, Parameters
-from cosim.config import ConfigError, make_study
+from cosim.config import ConfigError, make_study, make_sweep
 from cosim.data import DataError, load_data
-from cosim.experiment import Training, bill_of, learning_rate_at
+from cosim.experiment import Training, learning_rate_at
 from cosim.explain import explain_study
 from cosim.plan import Activity, Backward, Forward, Plan, Step, Update
+from cosim.pricing import bill_of
 from cosim.record import Record
-from cosim.study import price, price_tables, run
+from cosim.study import price, price_study, run
 from cosim.workers import RunError
 from cost_model.floorplan import LayerFloorplan, MatrixShape
 from cost_model.operations import ReadActivity, counts
@@ -442,7 +443,7 @@ def test_training_goes_on_from_a_checkpoint_to_the_same_bits(tmp_path: Path, nam
     for key, value in expected.items():
         np.testing.assert_array_equal(found[key], value, err_msg=key)
     pd.testing.assert_frame_equal(third.scheduler.trace.to_frame(), straight.scheduler.trace.to_frame())
-    bills = [bill_of(point, training.scheduler, 300).lines for training in (third, straight)]
+    bills = [bill_of(point, training.scheduler).lines for training in (third, straight)]
     pd.testing.assert_frame_equal(*bills, check_exact=True)
 
 
@@ -497,7 +498,7 @@ def test_an_algorithm_with_a_step_of_its_own_trains_and_is_priced(
     tree = BASE | {"algorithm": {"name": "shrinking_sgd"}}
 
     record = run(tree, tmp_path / "run", page=False)
-    _, priced, _ = price_tables(make_study(tree))
+    priced = price_study(make_sweep(tree), bands=False).files()["trace.csv"]
 
     keys = ["layer", "tile", "operation"]
     trained, priced = record.trace.set_index(keys), priced.set_index(keys)
@@ -565,20 +566,21 @@ def test_price_reads_no_data(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_price_gives_the_columns_of_the_bill(undisturbed: Path) -> None:
-    bill, trace, points = price_tables(make_study(TREE))
+    priced = price_study(make_sweep(TREE), bands=False)
+    bill, trace = (priced.files()[name] for name in ("bill.csv", "trace.csv"))
 
     assert list(bill.columns) == list(Record(undisturbed).bill.columns)
     assert list(trace.columns) == list(Record(undisturbed).trace.columns)
     assert price(TREE).equals(bill)
     results = Record(undisturbed).results.set_index("run_id")
-    for point, stored in points:
-        assert stored == results.loc[point.run_id, "digital_storage_byte"]
+    for one in priced.detailed:
+        assert one.digital_storage_byte == results.loc[one.point.run_id, "digital_storage_byte"]
 
 
 def test_price_counts_what_training_counts_wherever_data_has_no_say(undisturbed: Path) -> None:
     keys = ["run_id", "layer", "tile", "operation"]
     trained = Record(undisturbed).trace.set_index(keys).sort_index()
-    priced = price_tables(make_study(TREE))[1].set_index(keys).sort_index()
+    priced = price_study(make_sweep(TREE), bands=False).files()["trace.csv"].set_index(keys).sort_index()
     results = Record(undisturbed).results.set_index("run_id")
     cascade = results.index[results["algorithm"] != "residual_learning"]
     free = [column for column in trained.columns if column not in ACTIVITY]

@@ -9,8 +9,9 @@ import pytest
 from circuits.wires import effective_conductance
 from cosim.config import ConfigError, make_study
 from cosim.data import load_data
-from cosim.experiment import Training, price_point
+from cosim.experiment import Training
 from cosim.periphery import Periphery
+from cosim.pricing import price_point
 from cosim.tile import Tile
 from cosim.tile_group import TileGroup
 from cosim.wires import ERROR_MAX_LSB, WiredTile, Wires

@@ -39,6 +39,7 @@ def bill_of(scheduler, *, samples, batch_size=1, trace=None):
         algorithm=kind.name,
         storage=kind.storage(batch_size),
         samples=samples,
+        batch_size=batch_size,
     )
 
 

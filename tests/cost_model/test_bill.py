@@ -1,8 +1,16 @@
 """The bill as a table, and the numbers that it refuses."""
 
+from dataclasses import dataclass
+
+import numpy as np
 import pytest
 
-from cost_model.bill import COLUMNS, make_bill
+from cost_model.bill import COLUMNS, NOTHING, Line, make_bill, total
+
+
+@dataclass(frozen=True)
+class Named:
+    source: str
 
 
 def row(**changed):
@@ -14,11 +22,10 @@ def row(**changed):
         "count": 2.0,
         "energy_j": 3.0,
         "latency_s": 5.0,
-        "area_m2": 0.0,
-        "source": "assumed: a test",
         "per": "adc_conversions",
+        "origin": Named("assumed: a test"),
     }
-    return line | changed
+    return Line(**line | changed)
 
 
 def test_columns_are_those_that_are_promised():
@@ -38,24 +45,54 @@ def test_totals_and_shares():
     assert bill.energy_of("update") == 0.0
 
 
-def test_writes_off_the_critical_path_cost_energy_and_no_time():
-    bill = make_bill([row(operation="update"), row(operation="update", layer="dense2", latency_s=6.0)], 0)
-    assert bill.latency_per_sample_s == bill.latency_of("update") == 6.0
-    assert bill.energy_of("update") == 6.0
-
-
 def test_a_bill_without_energy_has_no_shares():
     bill = make_bill([row(energy_j=0.0)], 0)
     assert bill.lines["share"].tolist() == [0.0]
 
 
-def test_totals_depend_neither_on_the_order_of_the_lines_nor_on_lines_of_zero():
-    parts = [0.1, 1e-17, 0.2, 0.3, 1e17, -0.0, 0.7]
-    rows = [row(energy_j=part, latency_s=part, area_m2=part) for part in parts]
+def test_a_line_becomes_a_row_with_the_count_of_one_sample_and_its_source():
+    lines = make_bill([row(count=6.0, samples=4), row(origin=None)], 0).lines
+    assert lines["count"].tolist() == [1.5, 2.0]
+    assert lines["source"].tolist() == ["assumed: a test", ""]
+    assert lines.loc[0, ["layer", "tile", "operation", "component", "per"]].tolist() == [
+        *("dense1", "all", "forward", "adc", "adc_conversions"),
+    ]
+
+
+PARTS = [0.1, 1e-17, 0.2, 0.3, 1e3, -0.0, 0.7]
+TOTALS = ("energy_per_sample_j", "latency_per_sample_s", "area_m2")
+
+
+def test_lines_of_zero_leave_every_bit_of_the_totals():
+    rows = [row(energy_j=part, latency_s=part, area_m2=part) for part in PARTS]
     zero = row(energy_j=0.0, latency_s=0.0)
-    bills = [make_bill(lines, 0) for lines in (rows, rows[::-1], [zero, *rows, zero])]
-    for figure in ("energy_per_sample_j", "latency_per_sample_s", "area_m2"):
+    bills = [make_bill(lines, 0) for lines in (rows, [zero, *rows[:3], zero, *rows[3:], zero])]
+    for figure in TOTALS:
         assert len({getattr(bill, figure) for bill in bills}) == 1
+
+
+def test_the_order_of_the_lines_hardly_changes_the_totals():
+    rows = [row(energy_j=part, latency_s=part, area_m2=part) for part in PARTS]
+    forward, backward = make_bill(rows, 0), make_bill(rows[::-1], 0)
+    for figure in TOTALS:
+        assert getattr(forward, figure) == pytest.approx(getattr(backward, figure), rel=1e-15, abs=0)
+        assert getattr(forward, figure) == pytest.approx(sum(sorted(PARTS)), rel=1e-15, abs=0)
+
+
+def test_a_total_is_the_sum_in_the_order_given_for_one_design_and_for_many():
+    parts = np.array([[0.1, 3.0], [0.2, 1e-17], [0.3, 0.0]])
+    many = total([NOTHING, *parts, NOTHING])
+    singles = [total([NOTHING, *column, NOTHING]) for column in parts.T.tolist()]
+    assert many.tolist() == singles == [0.1 + 0.2 + 0.3, 3.0 + 1e-17]
+    assert 0.1 + 0.2 + 0.3 != 0.3 + 0.2 + 0.1  # the order shows in the last bit
+    assert total([0.5, parts[0]]).tolist() == [0.6, 3.5]
+    assert total([]) == total([NOTHING, NOTHING]) == 0
+
+
+def test_a_total_does_not_change_the_numbers_that_it_adds():
+    first = np.array([1.0, 2.0])
+    total([first, first])
+    assert first.tolist() == [1, 2]
 
 
 def test_an_empty_bill_costs_nothing():

@@ -1,14 +1,23 @@
 """Price lists: every price has a unit, a source and a formula, and what is missing or wrong raises."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from circuits.calibration import Calibration, CalibrationError
 from cosim.algorithms import ALGORITHMS
-from cost_model import components
-from cost_model.components import MODELS, area_charges, charges
+from cost_model import models, parts
+from cost_model.adc import ADC_MODELS
+from cost_model.cells import list_cells, load_cell
+from cost_model.components import Charge, area_charges, charges, check_prices, leakage_charges
 from cost_model.hardware import Hardware, HardwareError, hardware_preset
+from cost_model.models import MODELS
 from cost_model.operations import COUNTS, KINDS
 from tests.cost_model.designs import PRESETS, hardware
+
+# The longer of the cell's pulse and its driver counts.
+HIDDEN_BY_THE_SLOWER = {"pulse_slot_latency"}
 
 
 @pytest.fixture
@@ -46,6 +55,10 @@ def test_prices_have_the_units_of_a_bill(preset):
         assert charge.area_m2.unit == "m2"
         assert charge.area_m2.value > 0
         assert charge.area_m2.describe().strip()
+    for charge in leakage_charges(hardware(preset)):
+        assert charge.power_w.unit == "W"
+        assert charge.power_w.value >= 0
+        assert charge.source == charge.power_w.describe()
 
 
 def test_a_published_price_for_one_algorithm_is_charged_to_it_alone():
@@ -60,9 +73,30 @@ def test_a_published_price_for_one_algorithm_is_charged_to_it_alone():
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_gives_a_number_with_a_text(name):
-    quantity = MODELS[name](hardware())
-    assert quantity.value > 0
-    assert quantity.describe().strip()
+    price = MODELS[name](hardware())
+    assert price.value > 0 or name == "adc_leakage"  # that of a simulated converter is in its conversions
+    assert price.describe().strip()
+
+
+@pytest.mark.parametrize("setting", [{}, {"dac_model": "r2r"}, {"adc_model": "survey"}, {"cell_model": "reram"}])
+@pytest.mark.parametrize("name", MODELS)
+def test_every_price_names_the_numbers_that_it_was_made_from(name, setting):
+    """A factor on a number that is named moves the price, and one on any other number does not."""
+    design = hardware(**setting)
+    price = MODELS[name](design)
+    assert price.assumptions or price.value == 0
+    others = {
+        assumption
+        for other in MODELS.values()
+        for assumption in other(design).assumptions
+        if assumption not in price.assumptions
+    }
+    unmoved = MODELS[name](replace(design, factors=dict.fromkeys(others, 1.25)))
+    assert unmoved.value == price.value
+    for assumption, quantity in price.assumptions.items():
+        moved = MODELS[name](replace(design, factors={assumption: 1.25}))
+        slower = name in HIDDEN_BY_THE_SLOWER and moved.value == price.value
+        assert moved.value != price.value or not quantity.value or slower, assumption
 
 
 def test_the_formulas_of_the_derived_prices():
@@ -71,61 +105,65 @@ def test_the_formulas_of_the_derived_prices():
     line, longest = {"cells": 128}, {"cells": 128, "gamma": 1.0}
     window = table("pulse_width_dac", "latency_s", bits=7).value
     tia = table("tia", "power_w", **longest).value * (window + table("tia", "latency_s", **longest).value)
-    assert components.tia_energy(design).value == pytest.approx(tia, rel=1e-12, abs=0)
+    assert models.tia_energy(design).value == pytest.approx(tia, rel=1e-12, abs=0)
     most = {"tiles": 8, **longest}
     summing = table("summing_stage", "power_w", **most).value * (
         window + table("summing_stage", "latency_s", **most).value
     )
     one, two = (table("summing_stage", "switching_j", tiles=tiles).value for tiles in (1, 2))
-    stage, each = components.summing_stage_energy(design).value, components.summing_input_energy(design).value
+    stage, each = models.summing_stage_energy(design).value, models.summing_input_energy(design).value
     assert stage + each == pytest.approx(summing + one, rel=1e-12, abs=0)
     assert stage + 2 * each == pytest.approx(summing + two, rel=1e-12, abs=0)
     one, two = (table("summing_stage", "area_m2", tiles=tiles).value for tiles in (1, 2))
-    stage, each = components.summing_stage_area(design).value, components.summing_input_area(design).value
+    stage, each = models.summing_stage_area(design).value, models.summing_input_area(design).value
     assert (stage + each, stage + 2 * each) == pytest.approx((one, two), rel=1e-12, abs=0)
     cell = 2 * table("crossbar", "cell_power_w", **line).value * window
-    assert components.cell_read_energy(design).value == pytest.approx(cell, rel=1e-12, abs=0)
+    assert models.cell_read_energy(design).value == pytest.approx(cell, rel=1e-12, abs=0)
     driven = table("pulse_width_dac", "drive_energy_j", **line)
-    assert components.read_line_energy(design) == driven
+    price = models.read_line_energy(design)
+    assert (price.value, price.unit, price.kind) == (driven.value, driven.unit, driven.kind)
+    assert price.describe() == driven.describe()
     counter = 64 * table("pulse_width_dac", "counter_energy_j", bits=7).value
-    assert components.dac_counter_energy(design).value == pytest.approx(counter, rel=1e-12, abs=0)
+    assert models.dac_counter_energy(design).value == pytest.approx(counter, rel=1e-12, abs=0)
     slot, driver = table("memristor", "latency_s").value, table("pulse_driver", "energy_j", **line).value
-    assert components.pulse_slot_latency(design).value == pytest.approx(4 * slot, rel=1e-12, abs=0)
-    assert components.pulse_line_energy(design).value == pytest.approx(2 * driver, rel=1e-12, abs=0)
+    assert models.pulse_slot_latency(design).value == pytest.approx(4 * slot, rel=1e-12, abs=0)
+    assert models.pulse_line_energy(design).value == pytest.approx(2 * driver, rel=1e-12, abs=0)
     two = hardware(overrides={"write_phases": 2.0})
-    assert components.pulse_line_energy(two).value == pytest.approx(driver, rel=1e-12, abs=0)
+    assert models.pulse_line_energy(two).value == pytest.approx(driver, rel=1e-12, abs=0)
     half = 2 * table("memristor", "half_select_energy_j").value
-    assert components.half_select_energy(design).value == pytest.approx(half, rel=1e-12, abs=0)
+    assert models.half_select_energy(design).value == pytest.approx(half, rel=1e-12, abs=0)
     area = 2 * design.number("cell_area_m2")
-    assert components.cross_point_area(design).value == pytest.approx(area, rel=1e-12, abs=0)
+    assert models.cross_point_area(design).value == pytest.approx(area, rel=1e-12, abs=0)
 
 
 def test_a_capacitive_dac_holds_amplitudes_by_buffers_and_needs_no_counter():
     design = hardware(dac_model="capacitive")
     table = design.calibration.quantity
     window = table("capacitive_dac", "latency_s", bits=7, cells=128).value + design.number("amplitude_window_s")
-    assert components.read_window(design).value == pytest.approx(window, rel=1e-12, abs=0)
-    buffer = table("tia", "power_w", cells=128, gamma=1.0).value * window
+    assert models.read_window(design).value == pytest.approx(window, rel=1e-12, abs=0)
+    held = window + table("tia", "latency_s", cells=128, gamma=1.0).value  # the TIA settles before the integration
+    buffer = table("tia", "power_w", cells=128, gamma=1.0).value * held
     line = table("crossbar", "charge_energy_j", cells=128).value
-    assert components.read_line_energy(design).value == pytest.approx(2 * (buffer + line), rel=1e-12, abs=0)
-    assert components.dac_counter_energy(design).value == 0
-    assert MODELS["dac_energy"](design) == table("capacitive_dac", "energy_j", bits=7, cells=128)
+    assert models.read_line_energy(design).value == pytest.approx(2 * (buffer + line), rel=1e-12, abs=0)
+    assert models.dac_counter_energy(design).value == 0
+    dac = table("capacitive_dac", "energy_j", bits=7, cells=128)
+    assert (MODELS["dac_energy"](design).value, MODELS["dac_energy"](design).source) == (dac.value, dac.source)
 
 
 def test_lines_count_as_the_shortest_characterised_one_and_are_never_extrapolated():
     low, high = hardware().calibration.range_of("tia", "latency_s", "cells")
     short, shortest = (hardware(array_rows=int(rows), array_cols=1) for rows in (1, low))
-    assert components.calibrated(short, "tia", "latency_s") == components.calibrated(shortest, "tia", "latency_s")
+    assert models.calibrated(short, "tia", "latency_s") == models.calibrated(shortest, "tia", "latency_s")
     beyond = hardware(array_rows=int(high) + 1)
     with pytest.raises(HardwareError, match=r"hardware.array_rows = \d+ is beyond calibration table 'generic_45nm'"):
-        components.calibrated(beyond, "tia", "latency_s")
+        models.calibrated(beyond, "tia", "latency_s")
     beyond = hardware(array_cols=int(high) + 1)
     with pytest.raises(HardwareError, match=rf"hardware.array_cols = .* of {low:g} to {high:g} cross-points; use"):
         charges(beyond, "analog_sgd")
 
 
 def test_a_derived_price_names_its_formula_and_where_its_parts_come_from():
-    text = components.tia_energy(hardware()).describe()
+    text = models.tia_energy(hardware()).describe()
     assert text.startswith("derived: power x (read window + settling) from ")
     assert "measured simulation" in text
 
@@ -133,7 +171,7 @@ def test_a_derived_price_names_its_formula_and_where_its_parts_come_from():
 def test_a_charge_names_the_sources_of_both_its_prices_once():
     both = next(charge for charge in charges(hardware(), "analog_sgd") if charge.energy_j and charge.latency_s)
     assert both.source == f"{both.energy_j.describe()} | {both.latency_s.describe()}"
-    same = components.Charge("adc", ("forward",), "reads", both.energy_j, both.energy_j)
+    same = Charge("adc", ("forward",), "reads", both.energy_j, both.energy_j)
     assert same.source == both.energy_j.describe()
 
 
@@ -159,6 +197,76 @@ def test_a_price_in_the_wrong_unit_raises(edited):
 def test_a_negative_price_raises():
     with pytest.raises(HardwareError, match=r"flop_energy_j = -1.0 J, expected J, >= 0"):
         charges(hardware(overrides={"flop_energy_j": -1.0}), "analog_sgd")
+
+
+def test_of_many_designs_the_first_with_a_negative_price_is_named():
+    values = np.array([1e-12, 0.0, -2.0, -1.0])
+    with pytest.raises(HardwareError, match=r"flop_energy_j = -2.0 J, expected J, >= 0"):
+        charges(hardware(overrides={"flop_energy_j": values}), "analog_sgd")
+
+
+def test_checking_makes_every_price(edited):
+    check_prices(hardware(), "analog_sgd")
+    for table, key in (("charge", "energy"), ("area", "area"), ("leakage", "power")):
+        design = edited(lambda preset, table=table, key=key: preset.update({table: [preset[table][0] | {key: "none"}]}))
+        with pytest.raises(HardwareError, match="no value or model is called 'none'"):
+            check_prices(design, "analog_sgd")
+
+
+def test_wires_between_layers_are_as_long_as_the_chip_is_wide():
+    design = hardware()
+    small, large = (
+        next(charge for charge in charges(design, "analog_sgd", area_m2=area) if charge.component == "wires")
+        for area in (1e-6, 4e-6)
+    )
+    assert small.per == "bus_bytes"
+    assert small.energy_j.value == pytest.approx(8 / 2 * 2e-10 * 1e-3 * 1.0**2)  # 0.2 fF/um, 1 mm, 1 V
+    assert large.energy_j.value == pytest.approx(2 * small.energy_j.value)
+    assert set(small.energy_j.assumptions) == {"bus_voltage_v", "bus_capacitance_f_per_m"}
+
+
+def test_published_converters_and_cells_have_the_prices_of_their_models():
+    design = hardware(adc_model="survey", adc_bits=6, adc_rate_hz=2e8, dac_model="r2r", cell_model="ecram")
+    adc = ADC_MODELS["survey"].figures(6, 45, 2e8)
+    for name, figure in zip(("energy", "latency", "area", "leakage"), vars(adc).values(), strict=True):
+        assert MODELS[f"adc_{name}"](design).value == figure.value
+    window = parts.r2r_dac(7).latency_s.value + design.number("amplitude_window_s")
+    assert models.read_window(design).value == window
+    assert models.dac_counter_energy(design).value == 0
+    cell = load_cell("ecram")
+    assert models.device_pulse_energy(design).value == pytest.approx(cell.pulse_energy_j())
+    assert models.half_select_energy(design).value == pytest.approx(2 * cell.half_select_energy_j())
+    assert models.cross_point_area(design).value == pytest.approx(2 * cell.cell_area_m2(45))
+    assert models.cell_read_energy(design).value == pytest.approx(2 * cell.read_power_w() * window)
+    assert models.pulse_slot_latency(design).value == pytest.approx(4 * cell.write_pulse_s.value)
+
+
+def test_a_bit_serial_dac_has_the_prices_of_its_part():
+    design, dac = hardware("neurosim_22nm", dac_model="bit_serial"), parts.bit_serial_dac()
+    assert MODELS["dac_energy"](design).value == dac.energy_j.value
+    assert MODELS["dac_area"](design).value == dac.area_m2.value
+    assert MODELS["dac_leakage"](design).value == dac.leakage_w.value
+    assert models.read_window(design).value == dac.latency_s.value
+    assert models.dac_counter_energy(design).value == 0
+
+
+@pytest.mark.parametrize("bits", [2, 7, 10])
+def test_an_r2r_dac_is_driven_for_its_settling_and_the_amplitude(bits):
+    design = hardware(dac_model="r2r", dac_bits=bits)
+    window = parts.r2r_dac(bits).latency_s.value + design.number("amplitude_window_s")
+    assert models.read_window(design).value == window
+    assert MODELS["dac_energy"](design).value == parts.r2r_dac(bits, window_s=window).energy_j.value
+    assert MODELS["dac_area"](design).value == parts.r2r_dac(bits).area_m2.value
+
+
+@pytest.mark.parametrize("cell", list_cells())
+def test_a_half_selected_cell_of_the_study_conducts_if_a_written_one_does(cell):
+    values = {"half_select_fraction": 0.5, "write_conductance_s": np.array([0.0, 1e-5, 0.0])}
+    many = models.half_select_energy(hardware(cell_model=cell, cell_values=values)).value
+    for place in range(3):
+        own = {"half_select_fraction": 0.5, "write_conductance_s": float(values["write_conductance_s"][place])}
+        one = models.half_select_energy(hardware(cell_model=cell, cell_values=own)).value
+        assert one == many[place] == pytest.approx(2 * load_cell(cell).half_select_energy_j(own))
 
 
 def test_a_price_that_the_calibration_table_lacks_raises(monkeypatch):

@@ -1,5 +1,8 @@
 """Logical matrices on physical arrays: blocks, instances, utilisation, storage."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from cost_model.floorplan import Conventions, LayerFloorplan, MatrixShape, StorageNeeds
@@ -116,3 +119,47 @@ def test_storage_as_the_papers_count_it():
 
 def test_vectors_have_the_lengths_of_the_matrix_by_default():
     assert plan(10, 128).vector_lengths == (128, 10)
+
+
+def test_a_pipeline_keeps_the_vectors_of_a_mini_batch():
+    assert StorageNeeds(matrices=2).keeping(16) == StorageNeeds(matrices=2, stored_samples=16)
+    assert StorageNeeds(stored_samples=32).keeping(16).stored_samples == 32
+
+
+def test_arrays_and_their_use():
+    floor = plan(250, 785, tiles=3)
+    assert floor.arrays == 3 * 14
+    assert floor.utilisation == 250 * 785 / (14 * 128 * 128)
+    assert plan(10, 10, tiles=0).utilisation == 1
+
+
+def test_one_line_of_a_bit_serial_layer_is_read_in_a_single_cycle():
+    serial = replace(plan(250, 785), input_cycles=8, bit_density=0.2, bit_serial=True)
+    for forward in (True, False):
+        reached = serial.reached_by_one_line(forward=forward)
+        assert reached == plan(250, 785).reached_by_one_line(forward=forward)
+
+
+SETTINGS = {
+    "rows": [1, 128, 100, 7, 1000],
+    "cols": [128, 3, 100, 1, 64],
+    "columns_per_adc": [8, 1, 200, 5, 64],
+    "shared": [True, False, True, False, False],
+}
+
+
+@pytest.mark.parametrize("tiles", [0, 1, 3])
+@pytest.mark.parametrize("backward", [True, False])
+def test_a_floorplan_of_many_designs_has_the_numbers_of_each(tiles, backward):
+    many = plan(250, 785, tiles=tiles, backward=backward, **{key: np.array(value) for key, value in SETTINGS.items()})
+    for place in range(5):
+        own = {key: value[place] for key, value in SETTINGS.items()}
+        one = plan(250, 785, tiles=tiles, backward=backward, **own)
+        found = {name: float(np.broadcast_to(number, 5)[place]) for name, number in many.instances().items()}
+        assert found == {name: float(number) for name, number in one.instances().items()}
+        assert np.broadcast_to(many.utilisation, 5)[place] == one.utilisation
+        for forward in (True, False):
+            assert many.adc_rounds(forward)[place] == one.adc_rounds(forward)
+            reached, alone = (floor.reached_by_one_line(forward=forward).shape for floor in (many, one))
+            assert np.broadcast_to(reached.inputs, 5)[place] == alone.inputs
+            assert np.broadcast_to(reached.outputs, 5)[place] == alone.outputs

@@ -1,9 +1,11 @@
 """A design: preset, settings and overrides, and every complaint about them."""
 
+import numpy as np
 import pytest
 
+from circuits.calibration import CalibrationError
 from cost_model.floorplan import MatrixShape
-from cost_model.hardware import HardwareError, hardware_preset, list_hardware
+from cost_model.hardware import Hardware, HardwareError, hardware_preset, list_hardware
 from device_models.quantity import ProvenanceError
 from tests.cost_model.designs import PRESETS, assumed_bill, hardware
 
@@ -103,3 +105,94 @@ def test_a_floorplan_takes_the_settings_of_the_design():
     assert not floor.shared_by_tiles
     assert floor.shape is SHAPES[0]
     assert floor.conventions == design.conventions
+
+
+# ---- converters and cells outside the calibration table
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"adc_model": "survy"}, "hardware.adc.model = 'survy' is unknown; nearest: 'survey'; known: spice_sar"),
+        ({"dac_model": "r2"}, "hardware.dac.model = 'r2' is unknown; nearest: 'r2r'; known: "),
+        ({"cell_model": "rram"}, "hardware.cell.model = 'rram' is unknown; nearest: 'reram'; known: spice_reram, "),
+        ({"adc_model": "table"}, "hardware.adc.model = 'table': hardware.adc.table names a CSV"),
+        ({"cell_values": {"write_pulse_s": 1e-8}}, "hardware.cell.write_pulse_s: the numbers of 'spice_reram' come"),
+        (
+            {"cell_model": "pcm", "cell_values": {"write_puls_s": 1e-8}},
+            "hardware.cell.write_puls_s is unknown; nearest: 'write_pulse_s'",
+        ),
+        ({"cell_model": "pcm", "cell_values": {"write_pulse_s": -1.0}}, "hardware.cell: "),
+        ({"adc_model": "survey", "adc_bits": 11}, "hardware.adc.bits = 11 is outside model 'survey'; allowed: 4 to 10"),
+        ({"dac_model": "r2r", "dac_bits": 1}, "hardware.dac.bits = 1 is outside model 'r2r'; allowed: 2 to 10"),
+        (
+            {"preset": "neurosim_22nm", "dac_bits": 17},
+            "hardware.dac.bits = 17 is outside model 'bit_serial'; allowed: 1 to 16",
+        ),
+        ({"dac_model": "bit_serial"}, "hardware.dac.model = 'bit_serial' is not priced by preset 'sar_45nm', which"),
+    ],
+)
+def test_a_component_that_does_not_exist_is_refused(settings, said):
+    with pytest.raises(HardwareError) as caught:
+        hardware(**settings)
+    assert str(caught.value).startswith(said)
+
+
+@pytest.fixture
+def without_simulation(monkeypatch):
+    table = {name: value for name, value in hardware_preset("sar_45nm").items() if name != "calibration"}
+    monkeypatch.setattr(Hardware, "table", property(lambda self: table))
+
+
+PUBLISHED = {"adc_model": "survey", "dac_model": "r2r", "cell_model": "reram"}
+
+
+@pytest.mark.usefixtures("without_simulation")
+@pytest.mark.parametrize("key", ["adc", "dac", "cell"])
+def test_a_preset_without_simulation_has_published_components_alone(key):
+    settings = {name: value for name, value in PUBLISHED.items() if name != f"{key}_model"}
+    with pytest.raises(HardwareError, match=rf"hardware.{key}.model = .* is known for 45 nm .*: take a published"):
+        hardware(**settings)
+
+
+@pytest.mark.usefixtures("without_simulation")
+def test_a_preset_without_simulation_says_so_where_one_is_asked_for():
+    design = hardware(**PUBLISHED)
+    assert design.calibration is None
+    with pytest.raises(CalibrationError, match=r"'sar_45nm' has no circuit simulation behind it; set "):
+        _ = design.simulated
+
+
+def test_a_preset_with_simulation_has_it():
+    assert hardware().simulated is hardware().calibration
+
+
+def test_bit_serial_inputs_take_a_cycle_per_bit():
+    assert hardware().input_cycles == 1
+    design = hardware("neurosim_22nm", dac_bits=5, overrides={"input_bit_density": 0.25})
+    floor = design.floorplan(SHAPES[0], 1)
+    assert (design.input_cycles, floor.input_cycles, floor.bit_density, floor.bit_serial) == (5, 5, 0.25, True)
+
+
+# ---- factors
+
+
+def test_a_factor_multiplies_a_value_and_keeps_its_provenance():
+    plain, moved = hardware(), hardware(factors={"flop_energy_j": 1.5})
+    assert moved.number("flop_energy_j") == 1.5 * plain.number("flop_energy_j")
+    assert moved.value("flop_energy_j").assumptions == plain.value("flop_energy_j").assumptions
+    given = hardware(overrides={"flop_energy_j": 2.0}, factors={"flop_energy_j": np.array([1.5, 1.0])})
+    assert given.number("flop_energy_j").tolist() == [3.0, 2.0]
+
+
+def test_a_factor_leaves_a_fraction_a_fraction():
+    moved = hardware(factors={"activity_input_density": np.array([1.2, 2.0])})
+    assert moved.number("activity_input_density").tolist() == [0.7 * 1.2, 1.0]
+
+
+def test_a_design_stands_for_as_many_designs_as_its_arrays_have_numbers():
+    assert hardware().designs == ()
+    assert hardware(adc_bits=np.array([6, 8])).designs == (2,)
+    assert hardware(overrides={"flop_energy_j": np.ones(3)}, factors={"flop_time_s": 2.0}).designs == (3,)
+    with pytest.raises(ValueError, match="shape"):
+        _ = hardware(adc_bits=np.array([6, 8]), array_rows=np.array([1, 2, 3])).designs

@@ -4,11 +4,18 @@ import numpy as np
 import pytest
 
 from cosim.algorithms import ALGORITHMS
-from cost_model.components import area_charges, charges
+from cost_model.components import area_charges, charges, leakage_charges
 from cost_model.floorplan import MatrixShape, StorageNeeds
 from cost_model.hardware import HardwareError
-from cost_model.operations import INDEX, Operation, counts
-from cost_model.pricing import area_rows, operation_rows, price
+from cost_model.operations import Operation, counts
+from cost_model.pricing import (
+    Totals,
+    area_lines,
+    leakage_lines,
+    operation_lines,
+    price,
+    price_totals,
+)
 from cost_model.trace import Trace
 from tests.cost_model.designs import PRESETS, assumed_bill, bill_of, hardware, schedule
 
@@ -57,19 +64,22 @@ def test_bills_of_all_algorithms_close(preset, algorithm, shared_by_tiles):
 def test_every_line_is_its_count_times_the_price_of_its_charge():
     design = hardware()
     scheduler = schedule("analog_sgd", SHAPES, design, samples=10, mini_batches=10)
-    price_list = charges(design, "analog_sgd")
     totals = dict(scheduler.trace.rows())
     bill = bill_of(scheduler, samples=10)
-    operations = bill.lines[bill.lines["operation"] != "floorplan"]
+    side_area = bill.area_m2
+    price_list = charges(design, "analog_sgd", area_m2=side_area)
+    operations = bill.lines[~bill.lines["operation"].isin(["floorplan", "leakage"])]
+    assert len(operations) > 50
     for line in operations.itertuples():
         candidates = [
             charge
             for charge in price_list
             if (charge.component, charge.per) == (line.component, line.per) and line.operation in charge.operations
         ]
-        assert line.count == totals[line.layer, line.tile, line.operation][INDEX[line.per]] / 10
+        counted = totals[line.layer, line.tile, line.operation][line.per]
+        assert line.count == counted / 10
         expected = [
-            (charge.energy_j.value * line.count if charge.energy_j else 0.0, charge.source) for charge in candidates
+            (counted * (charge.energy_j.value / 10) if charge.energy_j else 0.0, charge.source) for charge in candidates
         ]
         assert (line.energy_j, line.source) in expected
 
@@ -78,13 +88,20 @@ def test_prices_are_per_training_sample():
     trace = Trace()
     trace.append(Operation("forward", "dense1", "all", counts(performed=6, reads=6, adc_conversions=60), 7, 8))
     design = hardware()
-    rows = operation_rows(trace, charges(design, "analog_sgd"), samples=3)
-    adc = next(row for row in rows if row["component"] == "adc")
-    assert adc["count"] == 20
+    lines = list(operation_lines(trace.rows(), charges(design, "analog_sgd"), samples=3))
+    adc = next(line for line in lines if line.component == "adc")
     energy = design.calibration.quantity("sar_adc", "energy_j", bits=8)
-    assert adc["energy_j"] == 20 * energy.value
-    assert adc["source"] == energy.describe()
-    assert {row["per"] for row in rows} == {"reads", "adc_conversions"}
+    assert adc.energy_j == 60 * (energy.value / 3)
+    assert adc.record()["count"] == 20
+    assert adc.record()["source"] == energy.describe()
+    assert {line.per for line in lines} == {"reads", "adc_conversions"}
+    assert not any(line.area_m2 for line in lines)
+
+
+def test_counts_of_zero_make_no_line():
+    trace = Trace()
+    trace.append(Operation("forward", "dense1", "all", counts(performed=6, reads=0, adc_conversions=0.0)))
+    assert list(operation_lines(trace.rows(), charges(hardware(), "analog_sgd"), samples=3)) == []
 
 
 @pytest.mark.parametrize("samples", [0, -1, float("nan")])
@@ -98,7 +115,7 @@ def test_an_operation_without_a_price_is_refused_rather_than_free():
     trace.append(Operation("update", "dense1", "0", counts(performed=1)))
     price_list = [charge for charge in charges(hardware(), "analog_sgd") if "update" not in charge.operations]
     with pytest.raises(HardwareError, match="operation 'update' of layer dense1 has no price in this preset"):
-        operation_rows(trace, price_list, samples=1)
+        list(operation_lines(trace.rows(), price_list, samples=1))
 
 
 def test_area_stands_once_per_layer_and_storage_once_for_the_network():
@@ -119,11 +136,93 @@ def test_area_stands_once_per_layer_and_storage_once_for_the_network():
 def test_the_area_of_a_layer_is_its_instances_times_their_areas():
     design = hardware()
     floor = design.floorplan(SHAPES[0], 3)
-    rows = {row["component"]: row for row in area_rows([floor], area_charges(design), storage_byte=0)}
+    lines = {line.component: line for line in area_lines([floor], area_charges(design), storage_byte=0)}
     cells = floor.instances()["array_weights"]
-    assert rows["array"]["area_m2"] == pytest.approx(cells * 2 * design.number("cell_area_m2"), rel=1e-12, abs=0)
-    assert rows["adc"]["count"] == floor.instances()["adcs"]
-    assert "sram" not in rows
+    assert lines["array"].area_m2 == pytest.approx(cells * 2 * design.number("cell_area_m2"), rel=1e-12, abs=0)
+    assert lines["adc"].count == floor.instances()["adcs"]
+    assert "sram" not in lines
+
+
+def test_what_leaks_leaks_for_as_long_as_a_sample_takes():
+    design = hardware(adc_model="survey")
+    floor = design.floorplan(SHAPES[0], 3)
+    lines = {line.component: line for line in leakage_lines([floor], leakage_charges(design), 2e-6, 500)}
+    assert set(lines) == {"drivers", "dac", "adc", "digital", "sram"}
+    adc = lines["adc"]
+    assert (adc.layer, adc.tile, adc.operation, adc.per) == ("dense1", "all", "leakage", "seconds of adcs")
+    assert adc.count == floor.instances()["adcs"] * 2e-6
+    leak = design.adc_source.figures(8, 45).leakage_w.value
+    assert adc.energy_j == pytest.approx(floor.instances()["adcs"] * 2e-6 * leak, rel=1e-12, abs=0)
+    assert (lines["sram"].layer, lines["sram"].count) == ("network", 500 * 2e-6)
+    assert not any(line.latency_s or line.area_m2 for line in lines.values())
+    assert leakage_lines([floor], leakage_charges(design), 0.0, 500) == []
+
+
+def test_the_leakage_of_a_bill_is_that_of_its_own_latency():
+    bill = assumed_bill("analog_sgd", SHAPES, hardware())
+    leaks = bill.lines[bill.lines["operation"] == "leakage"]
+    drivers = leaks[leaks["component"] == "drivers"].set_index("layer")
+    instances = hardware().floorplan(SHAPES[0], 1).instances()
+    assert drivers.loc["dense1", "count"] == pytest.approx(instances["lines"] * bill.latency_per_sample_s, rel=1e-12)
+    assert 0 < bill.energy_of("leakage") < bill.energy_per_sample_j
+    # A simulated converter leaks in its conversions, so it has no leakage of its own.
+    assert leaks.loc[leaks["component"] == "adc", "energy_j"].eq(0).all()
+
+
+def test_wires_and_samples_from_outside_stand_in_the_bill():
+    bill = assumed_bill("analog_sgd", SHAPES, hardware(), samples=64)
+    lines = bill.lines.set_index(["component", "layer", "operation"])
+    off_chip = lines.loc["off_chip"]
+    assert off_chip.index.tolist() == [("dense1", "forward")]
+    assert off_chip["count"].tolist() == [150]
+    assert off_chip["energy_j"].tolist() == pytest.approx([150 * 3.12e-11])
+    assert lines.loc["wires"]["count"].to_dict() == {
+        ("dense1", "forward"): 40, ("dense2", "forward"): 10, ("dense2", "backward"): 40,
+    }  # fmt: skip
+
+
+# ---- the totals alone
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("preset", PRESETS)
+def test_totals_have_the_bits_of_the_bill(preset, algorithm):
+    design = hardware(preset)
+    scheduler = schedule(algorithm, SHAPES, design, samples=24, mini_batches=3)
+    terms = {
+        "algorithm": algorithm,
+        "storage": scheduler.algorithm.storage(8),
+        "samples": 24,
+        "batch_size": 8,
+    }
+    bill = price(scheduler.trace, design, scheduler.floorplans, **terms)
+    totals = price_totals(iter(scheduler.trace.rows()), design, scheduler.floorplans, **terms)
+    assert totals == Totals(
+        bill.energy_per_sample_j, bill.latency_per_sample_s, bill.area_m2, bill.digital_storage_byte
+    )
+
+
+def test_totals_of_many_designs_have_one_number_each_even_where_all_agree():
+    design = hardware(overrides={"flop_energy_j": np.array([1e-12, 2e-12, 3e-12])})
+    scheduler = schedule("analog_sgd", SHAPES, design, samples=8, mini_batches=8)
+    totals = price_totals(
+        *(scheduler.trace.rows(), design, scheduler.floorplans),
+        algorithm="analog_sgd",
+        storage=StorageNeeds(),
+        samples=8,
+    )
+    assert len(set(totals.energy_per_sample_j)) == 3
+    for figure in ("latency_per_sample_s", "area_m2", "digital_storage_byte"):
+        assert np.shape(getattr(totals, figure)) == (3,)
+        assert len(set(getattr(totals, figure))) == 1
+
+
+def test_a_total_that_is_no_number_is_refused():
+    trace = Trace()
+    trace.append(Operation("forward", "dense1", "all", counts(adc_conversions=float("inf"))))
+    terms = {"algorithm": "analog_sgd", "storage": StorageNeeds(), "samples": 1}
+    with pytest.raises(ArithmeticError, match="the energy of a bill is NaN, infinite or negative"):
+        price_totals(trace.rows(), hardware(), [], **terms)
 
 
 def test_energy_of_a_run_on_split_arrays_charges_every_driver_once_per_array():

@@ -10,14 +10,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cosim.algorithms import ALGORITHMS
+from cost_model.cells import list_cells
 from cost_model.floorplan import MatrixShape
 from cost_model.hardware import hardware_preset
+from cost_model.latency import Schedule
 from cost_model.trace import Trace
 from tests.cost_model.designs import PRESETS, assumed_bill, bill_of, hardware, schedule
 from tests.cost_model.test_pricing import check_closes
 
 ADC_BITS = hardware().calibration.bits("sar_adc")
 RESIDUAL = {"setting": "paper", "warm_start": "off", "transfer_columns": 3}
+
+SCHEDULES = [
+    Schedule(),
+    Schedule(layers="pipelined"),
+    Schedule(updates="as_ready"),
+    Schedule(layers="pipelined", transfers="hidden"),
+    Schedule(updates="as_ready", transfers="hidden"),
+]
 
 lengths = st.integers(1, 300)
 algorithms = st.sampled_from(sorted(ALGORITHMS))
@@ -46,8 +56,11 @@ def designs(draw):
         preset,
         array_rows=draw(st.sampled_from([1, 16, 128, longest])),
         array_cols=draw(st.sampled_from([1, 16, 128, longest])),
-        dac_model=draw(st.sampled_from(["pulse_width", "capacitive"])),
-        adc_bits=draw(st.sampled_from(ADC_BITS)),
+        dac_model=draw(st.sampled_from(["pulse_width", "capacitive", "r2r"])),
+        adc_model=draw(st.sampled_from(["spice_sar", "survey", "neurosim", "walden"])),
+        cell_model=draw(st.sampled_from(["spice_reram", *list_cells()])),
+        schedule=draw(st.sampled_from(SCHEDULES)),
+        adc_bits=draw(st.sampled_from([bits for bits in ADC_BITS if bits <= 8])),
         columns_per_adc=draw(st.sampled_from([1, 8, 1000])),
         shared_by_tiles=draw(st.booleans()),
     )

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from cosim.reporting.frames import FLOORPLAN_NUMBERS
 from cosim.reporting.page import write_page
 from cosim.tables import TILE_COLUMNS
 
@@ -124,6 +125,79 @@ def study_rows() -> list[dict[str, Any]]:
         for number, (algorithm, tiles, states, accuracy, energy) in enumerate(points)
         for seed in (1, 2)
     ]
+
+
+def write_cost_model(folder: Path, run_ids: Sequence[str]) -> Path:
+    """Leave the tables of the cost model: two layers, a broken check for each run, and three designs.
+
+    Without runs, the designs alone.
+    """
+    tables: dict[str, list[dict[str, Any]]] = {name: [] for name in COST_TABLES}
+    for run_id in run_ids:
+        for name, rows in COST_TABLES.items():
+            tables[name] += [({"run_id": run_id} if name != "designs" else {}) | row for row in rows]
+    tables["designs"] = list(COST_TABLES["designs"])
+    for name, rows in tables.items():
+        if rows:
+            pd.DataFrame(rows).to_csv(folder / f"{name}.csv", index=False)
+    return folder
+
+
+def _floorplan(layer: str, **values: Any) -> dict[str, Any]:
+    empty = dict.fromkeys(FLOORPLAN_NUMBERS)
+    return {"layer": layer} | empty | values
+
+
+def _operation(layer: str, operation: str, start_s: float, duration_s: float, **flags: bool) -> dict[str, Any]:
+    times = {"start_s": start_s, "duration_s": duration_s}
+    return {"layer": layer, "operation": operation, **times, "critical": True, "hidden": False, **flags}
+
+
+def _design(number: int, energy_j: float, area_m2: float, on_front: bool) -> dict[str, Any]:
+    costs = {"energy_per_sample_j": energy_j, "latency_per_sample_s": 1e-6, "area_m2": area_m2}
+    rest = {"digital_storage_byte": 512.0, "test_accuracy": None, "on_front": on_front}
+    return {"design": number, "hardware.adc_bits": 4 + number, **costs, **rest}
+
+
+ASSUMPTION = {"unit": "J", "kind": "assumed", "source": "horowitz2014"}
+COST_TABLES: Mapping[str, Sequence[dict[str, Any]]] = {
+    "floorplan": (
+        _floorplan(
+            "fc1", tiles=4, outputs=10, inputs=20, arrays=8, rows_used=20, cols_used=10, utilisation=0.25,
+            converter_sets=2, adcs=4, dacs=20, tias=10, array_area_m2=2e-8, periphery_area_m2=7e-8,
+            one_copy_area_m2=1e-9,
+        ),
+        _floorplan("network", periphery_area_m2=1e-8),
+    ),
+    "schedule": (
+        _operation("fc1", "forward", 0.0, 1e-6),
+        _operation("fc1", "backward", 1e-6, 1e-6),
+        _operation("fc1", "update", 2e-6, 1e-6),
+        _operation("fc1", "transfer", 2e-6, 5e-7, critical=False, hidden=True),
+    ),
+    "bands": (
+        {"figure": "energy_per_sample_j", "low": 6e-9, "nominal": 8e-9, "high": 1.2e-8, "draws": 500},
+        {"figure": "area_m2", "low": 5e-8, "nominal": 1e-7, "high": 3e-7, "draws": 500},
+    ),
+    "tornado": (
+        {"figure": "energy_per_sample_j", "assumption": "adc_energy", "nominal": 1e-12, "assumption_low": 5e-13,
+         "assumption_high": 2e-12, "low": 6e-9, "high": 1.1e-8} | ASSUMPTION,
+        {"figure": "energy_per_sample_j", "assumption": "register_energy", "nominal": 1e-14, "assumption_low": 5e-15,
+         "assumption_high": 2e-14, "low": 7.9e-9, "high": 8.2e-9} | ASSUMPTION,
+    ),
+    "checks": (
+        {"check": "settling", "layer": "fc1", "value": 3e-9, "limit": 5e-9, "unit": "s", "holds": True, "text": "fast"},
+        {"check": "ir_drop", "layer": "fc1", "value": 0.08, "limit": 0.05, "unit": "1", "holds": False, "text": "far"},
+        {"check": "memory", "layer": None, "value": 512.0, "limit": None, "unit": None, "holds": True, "text": None},
+    ),
+    "designs": (_design(0, 8e-9, 1e-7, True), _design(1, 9e-9, 2e-7, False), _design(2, 6e-9, 3e-7, True)),
+}  # fmt: skip
+
+
+@pytest.fixture
+def add_cost_model() -> Callable[..., Path]:
+    """Add the tables of the cost model to a folder, the same rows for each run."""
+    return write_cost_model
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from cosim.reporting.engineering import area, axis_scale, percent_spread, storage
+from cosim.reporting.engineering import area, axis_scale, percent_spread, quantity, quantity_range, storage
 from cosim.reporting.table import engineering
 
 
@@ -88,3 +88,37 @@ def test_the_largest_value_chooses_the_unit_of_an_axis():
     assert 40e-9 * scale.factor == pytest.approx(40)
     assert axis_scale([math.nan], "J").unit == "J"
     assert axis_scale([1e-7], "m²").factor == 1e6
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (1.2e-12, "J", "1.20 pJ"),
+        (2e-10, "F/m", "200 pF/m"),
+        (1e5, "ohm", "100 kΩ"),
+        (3e-11, "m2", "30.0 µm²"),
+        (0.05, "1", "0.05"),
+        (300.0, "K", "300 K"),
+        (8.0, "bit", "8 bit"),
+        (math.nan, "J", "–"),
+    ],
+)
+def test_a_quantity_is_written_as_its_unit_asks(value, unit, text):
+    assert quantity(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "unit", "text"),
+    [
+        (4e-10, 6e-10, "J", "400–600 pJ"),
+        (4e-13, 1.2e-12, "J", "400 fJ – 1.20 pJ"),
+        (8, 10, "bit", "8–10 bit"),
+        (0.1, 0.5, "1", "0.1–0.5"),
+        (1.2e-10, 2.2e-9, "m2", "120–2200 µm²"),
+        (2.45e-6, 9.38e-6, "m²", "2.45–9.38 mm²"),
+        (5e-9, 5e-9, "s", "5.00 ns"),
+        (-0.1, -0.2, "1", "-0.1 – -0.2"),
+    ],
+)
+def test_a_range_has_its_unit_once_where_both_ends_share_it(low, high, unit, text):
+    assert quantity_range(low, high, unit) == text

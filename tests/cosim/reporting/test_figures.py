@@ -11,7 +11,7 @@ from cosim.reporting.accuracy_axis import set_accuracy_axis
 from cosim.reporting.configurations import summarise
 from cosim.reporting.cost_breakdown import OTHERS, plot_breakdown, stack
 from cosim.reporting.engineering import axis_scale
-from cosim.reporting.figures import write_figures
+from cosim.reporting.figures import configurations_of, drawings, write_figures
 from cosim.reporting.frames import load_run
 from cosim.reporting.learning_curves import mean_curves, plot_learning_curve
 from cosim.reporting.style import fill_styles, save_figure, series_styles
@@ -201,3 +201,35 @@ def test_accuracies_far_apart_get_an_axis_that_spreads_the_good_ones(axes, low, 
     assert top >= min(high, 99.9)
     where = axes.transData.transform([(0, 95), (0, 98), (0, 10), (0, 13)])[:, 1]
     assert (where[1] - where[0] > 2 * (where[3] - where[2])) == log
+
+
+def cost_captions(folder):
+    frames = load_run(folder)
+    return {drawing.name: drawing.caption for drawing in drawings(frames, configurations_of(frames))}
+
+
+def test_figures_of_the_cost_model_say_where_tables_disagree(priced, add_cost_model):
+    captions = cost_captions(add_cost_model(priced, ["aa"]))
+    assert "The latency in the bill" not in captions["schedule"]  # 3 µs in both
+    assert "adds up to" not in captions["floorplan"]  # 0.1 mm² in both
+    for name, cell in (("schedule", ",1e-06,True,"), ("floorplan", ",7e-08,")):
+        text = (priced / f"{name}.csv").read_text()
+        assert cell in text
+        (priced / f"{name}.csv").write_text(
+            text.replace(cell, cell.replace("1e-06", "2e-06").replace("7e-08", "9e-08"))
+        )
+    captions = cost_captions(priced)
+    assert "The latency in the bill of run aa is 3.00 µs." in captions["schedule"]
+    assert "The floorplan adds up to 0.120 mm²." in captions["floorplan"]
+
+
+def test_configurations_that_are_not_drawn_in_time_are_counted(study, add_cost_model):
+    captions = cost_captions(add_cost_model(study, [f"{number:02d}e1" for number in range(7)]))
+    assert "4 more configurations are not drawn." in captions["schedule"]
+
+
+def test_work_that_takes_no_time_is_not_drawn(priced, add_cost_model):
+    add_cost_model(priced, ["aa"])
+    table = pd.read_csv(priced / "schedule.csv")
+    table.assign(duration_s=0.0).to_csv(priced / "schedule.csv", index=False)
+    assert "schedule" not in cost_captions(priced)

@@ -84,6 +84,29 @@ def test_runs_of_one_name_are_seeds_of_one_priced_design(priced):
     assert set(load_run(priced).bill["configuration"]) == {0}
 
 
+def test_tables_of_the_cost_model_are_read_with_their_kinds(study, add_cost_model):
+    frames = load_run(add_cost_model(study, ["02e1", "gone"]))
+    number = frames.results.set_index("run_id")["configuration"]["02e1"]
+    for name in ("floorplan", "schedule", "bands", "tornado", "checks"):
+        rows = getattr(frames, name)
+        assert set(rows["run_id"]) == {"02e1"}
+        assert set(rows["configuration"]) == {number}
+    assert frames.checks["holds"].tolist() == [True, False, True]
+    assert frames.schedule["hidden"].tolist() == [False, False, False, True]
+    assert frames.designs["on_front"].tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("name", ["floorplan", "schedule", "bands", "tornado", "checks", "designs"])
+def test_tables_of_the_cost_model_may_be_missing_and_must_be_whole(priced, add_cost_model, name):
+    assert getattr(load_run(priced), name).empty
+    add_cost_model(priced, ["aa"])
+    table = pd.read_csv(priced / f"{name}.csv")
+    last = table.columns[-1]
+    table.drop(columns=last).to_csv(priced / f"{name}.csv", index=False)
+    with pytest.raises(ValueError, match=rf"{name}\.csv: lacks the columns {last}; it has"):
+        load_run(priced)
+
+
 def test_a_folder_without_tables_says_what_to_do(tmp_path):
     with pytest.raises(ValueError, match=r"run `cosim run STUDY\.toml` first") as caught:
         load_run(tmp_path)

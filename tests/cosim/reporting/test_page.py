@@ -102,9 +102,9 @@ def test_the_same_tables_give_the_same_bytes(study, reported):
     assert write_page(study).read_bytes() == (reported / "index.html").read_bytes()
 
 
-def test_nothing_but_page_and_figures_is_written(reported):
+def test_nothing_but_page_figures_and_tables_of_the_bill_is_written(reported):
     files = {"results.csv", "history.csv", "bill.csv", "summary.json", "study.toml"}
-    assert {path.name for path in reported.iterdir()} == files | {"index.html", "figures"}
+    assert {path.name for path in reported.iterdir()} == files | {"index.html", "figures", "bill.md", "bill.tex"}
 
 
 def test_the_lead_tells_devices_from_the_digital_reference(reported):
@@ -173,6 +173,91 @@ def test_sources_are_counted_by_kind(reported):
 
 
 def test_an_empty_folder_is_refused_with_the_next_step(tmp_path):
-    with pytest.raises(ValueError, match=r"needs results\.csv or bill\.csv; run `cosim run STUDY\.toml` first"):
+    with pytest.raises(ValueError, match=r"needs results\.csv or bill\.csv \(or .* run `cosim run STUDY\.toml` first"):
         write_page(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_tables_of_the_cost_model_have_sections_of_their_own(priced, add_cost_model):
+    page = read(add_cost_model(priced, ["aa", "bb"]))
+    assert [attributes["id"] for attributes in page.all("section")] == [
+        "floorplan", "time", "cost", "sureness", "checks", "designs", "sources",
+    ]  # fmt: skip
+    assert {link["href"] for link in page.all("a")} == {f"#{section['id']}" for section in page.all("section")}
+    assert {path.name for path in (priced / "figures").iterdir()} >= {
+        "floorplan.svg", "schedule.svg", "tornado.svg", "designs.svg",
+    }  # fmt: skip
+    for text in ("4 / 20 / 10", "10 × 20", "6.00–12.0 nJ", "2 of 6 checks are broken.", "Every design on the front"):
+        assert text in page.text
+    assert "nan" not in page.text
+
+
+def test_a_study_with_the_tables_of_the_cost_model(study, add_cost_model):
+    run_ids = ["00e1", "00e2", "06e1", "06e2", "old"]
+    page = read(add_cost_model(study, run_ids))
+    assert "1 of 3" not in page.text
+    assert "2 of 6 checks are broken." in page.text  # two configurations; their seeds are not counted twice
+    assert "for the first seed" in page.text
+
+
+def test_broken_checks_stand_first_and_are_open(priced, add_cost_model):
+    text = read(add_cost_model(priced, ["aa"])).text
+    assert 0 < text.index("Broken.") < text.index("What holds") < text.index("settling")
+    assert "fc10.080.05Broken. far" in text[text.index("ir drop") : text.index("What holds")]
+
+
+def test_the_band_of_a_single_design_is_in_its_lead(priced, add_cost_model):
+    bill = (priced / "bill.csv").read_text().splitlines()
+    (priced / "bill.csv").write_text("\n".join(line for line in bill if not line.startswith("bb")) + "\n")
+    text = read(add_cost_model(priced, ["aa"])).text
+    assert "Energy 8.00 nJ (6.00–12.0 nJ), area 0.100 mm² (0.0500–0.300 mm²); brackets: 5 % to 95 % of 500" in text
+
+
+def test_numbers_of_the_bill_tell_counts_prices_and_sources(priced):
+    titles = [attributes["title"] for attributes in read(priced).all("td") if "title" in attributes]
+    assert any("adc" in title and "(measured: table sar_adc)" in title for title in titles)
+    bill = (priced / "bill.csv").read_text().splitlines()
+    header, *rows = bill
+    (priced / "bill.csv").write_text("\n".join([header + ",per", *(row + ",conversions" for row in rows)]) + "\n")
+    rows = (priced / "bill.csv").read_text().replace("fc1,0,1,", "fc1,0,1000,")
+    (priced / "bill.csv").write_text(rows)
+    titles = [attributes["title"] for attributes in read(priced).all("td") if "title" in attributes]
+    assert (
+        "forward: 1\N{NARROW NO-BREAK SPACE}000 conversions × 3.00 pJ = 3.00 nJ (measured: table sar_adc)"
+        in "".join(titles)
+    )
+
+
+def test_a_search_alone_makes_a_page(tmp_path, add_cost_model):
+    page = read(add_cost_model(tmp_path, []))
+    assert [attributes["id"] for attributes in page.all("section")] == ["designs"]
+    assert "3 designs searched." in page.text
+
+
+def test_sources_and_texts_of_the_cost_model_are_escaped(priced, add_cost_model):
+    add_cost_model(priced, ["aa"])
+    for name, word in (("checks", "far"), ("floorplan", "fc1"), ("schedule", "fc1"), ("tornado", "adc_energy")):
+        path = priced / f"{name}.csv"
+        path.write_text(path.read_text().replace(word, "<script>"))
+    path = priced / "bill.csv"
+    path.write_text(path.read_text().replace("measured: table sar_adc", "x' onmouseover=y><script>"))
+    html = write_page(priced).read_text(encoding="utf-8")
+    assert "<script" not in html
+    assert not [tag for tag in Reader(html).tags if "onmouseover" in tag[1]]
+
+
+def test_the_same_tables_of_the_cost_model_give_the_same_bytes(priced, add_cost_model):
+    add_cost_model(priced, ["aa", "bb"])
+    first = write_page(priced).read_bytes()
+    assert write_page(priced).read_bytes() == first
+
+
+@pytest.mark.parametrize("name", ["floorplan", "schedule", "bands", "tornado", "checks", "designs"])
+def test_a_table_without_rows_leaves_its_section_out(priced, add_cost_model, name):
+    add_cost_model(priced, ["aa"])
+    header = (priced / f"{name}.csv").read_text().splitlines()[0]
+    (priced / f"{name}.csv").write_text(header + "\n")
+    sections = {attributes["id"] for attributes in read(priced).all("section")}
+    own = {"floorplan": "floorplan", "schedule": "time", "checks": "checks", "designs": "designs"}
+    assert own.get(name) not in sections
+    assert "sureness" in sections  # bands and tornado: either one is enough
