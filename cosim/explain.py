@@ -9,6 +9,7 @@ import pandas as pd
 from rich.console import RenderableType
 from rich.table import Table
 
+from circuits.calibration import load_calibration
 from cosim.algorithms import ALGORITHMS
 from cosim.config import Point, Study, lookup
 from cosim.data import list_data
@@ -17,9 +18,12 @@ from cosim.network import NETWORKS
 from cosim.plan import Plan
 from cosim.pricing import make_scheduler
 from cosim.probe import point_health
+from cosim.sections import HardwareSection
 from cosim.study import Priced, PricedStudy
+from cost_model.adc import ADC_MODELS
+from cost_model.cells import list_cells, load_cell
 from cost_model.floorplan import LayerFloorplan
-from cost_model.hardware import hardware_preset, list_hardware
+from cost_model.hardware import DAC_BITS, SIMULATED_ADC, SIMULATED_CELL, hardware_preset, list_hardware
 from device_models.parameters import PulsedDevice
 from device_models.presets import device_preset, list_devices, load_device
 
@@ -202,7 +206,7 @@ def listing(kind: str) -> Table:
         "devices": (("device", "family", "states", "symmetric point", "summary", "sources"), _devices),
         "algorithms": (("algorithm", "parameters", "summary"), _algorithms),
         "networks": (("network", "summary"), _networks),
-        "hardware": (("hardware", "node", "summary"), _hardware),
+        "hardware": (("hardware", "name", "holds for", "summary"), _hardware),
         "data": (("data", "images", "samples", "licence", "where"), _data),
     }[kind]
     table = Table()
@@ -242,9 +246,31 @@ def _networks() -> Iterator[tuple[str, ...]]:
 
 
 def _hardware() -> Iterator[tuple[str, ...]]:
+    """Yield presets, and the models of converters and cells that a study can put into them."""
     for name in list_hardware():
         table = hardware_preset(name)
-        yield name, f"{table['node_nm']} nm", table["summary"]
+        yield "preset", name, f"{table['node_nm']:g} nm", table["summary"]
+    simulated = load_calibration(hardware_preset(HardwareSection().preset)["calibration"])
+    for model in ("sar_adc", "pulse_width_dac", "capacitive_dac"):
+        key, bits = ("adc.model", simulated.bits(model)) if model == "sar_adc" else ("dac.model", simulated.bits(model))
+        name = SIMULATED_ADC if model == "sar_adc" else model.removesuffix("_dac")
+        yield key, name, f"45 nm, {bits[0]} to {bits[-1]} bits", f"as simulated; calibration table {simulated.name}"
+    for name, adc in ADC_MODELS.items():
+        nodes = sorted(adc.nodes_nm) if adc.nodes_nm else list(adc.node_nm)
+        held = ", ".join(f"{node:g}" for node in nodes) if adc.nodes_nm else f"{nodes[0]:g} to {nodes[-1]:g}"
+        yield "adc.model", name, f"{held} nm, {adc.bits[0]} to {adc.bits[1]} bits", adc.summary
+    yield "adc.model", "table", "what its rows hold for", "converters of your own: hardware.adc.table names a CSV"
+    for name, (low, high) in DAC_BITS.items():
+        yield "dac.model", name, f"{low} to {high} bits", DAC_SUMMARIES[name]
+    yield "cell.model", SIMULATED_CELL, "45 nm", f"as simulated; calibration table {simulated.name}"
+    for name in list_cells():
+        yield "cell.model", name, "any node", load_cell(name).summary
+
+
+DAC_SUMMARIES = {
+    "r2r": "resistor ladder; heights, held by a buffer",
+    "bit_serial": "one read per bit of an input; priced, not simulated",
+}
 
 
 def _data() -> Iterator[tuple[str, ...]]:

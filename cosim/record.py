@@ -221,7 +221,9 @@ class Record:
     def _whole(self) -> set[str]:
         """Return the run_ids whose history has every epoch and whose bill adds up to their result."""
         epochs = Counter(row[0] for row in _rows(self.folder / "history.csv"))
-        traced, acted = ({row[0] for row in _rows(self.folder / name)} for name in ("trace.csv", "activity.csv"))
+        # Neurons follow from the forward reads: they have a row in the trace and none in the activity.
+        traced = Counter(row[0] for row in _rows(self.folder / "trace.csv") if row[2] != "neurons")
+        acted = Counter(row[0] for row in _rows(self.folder / "activity.csv"))
         columns = [BILL_COLUMNS.index(name) for name in TOTALS]
         billed: dict[str, list[float]] = defaultdict(lambda: [0.0] * len(columns))
         for row in _rows(self.folder / "bill.csv"):
@@ -230,7 +232,7 @@ class Record:
         return {
             row[0]
             for row in _rows(self.folder / "results.csv")
-            if row[0] in traced & acted
+            if 0 < traced[row[0]] == acted[row[0]]
             and _number(row, RESULT_COLUMNS.index("epochs")) == epochs[row[0]]
             and np.allclose(billed[row[0]], [_number(row, place) for place in columns], rtol=1e-9, atol=0)
         }

@@ -3,6 +3,7 @@
 from typing import Any
 
 _PLACES = {
+    "ADC_MODELS": "cost_model.adc",
     "Bill": "cost_model.bill",
     "Conventions": "cost_model.floorplan",
     "Hardware": "cost_model.hardware",
@@ -10,10 +11,17 @@ _PLACES = {
     "LayerFloorplan": "cost_model.floorplan",
     "MatrixShape": "cost_model.floorplan",
     "Operation": "cost_model.operations",
+    "Schedule": "cost_model.latency",
     "StorageNeeds": "cost_model.floorplan",
     "Trace": "cost_model.trace",
+    "check_design": "cost_model.checks",
+    "list_cells": "cost_model.cells",
     "list_hardware": "cost_model.hardware",
+    "load_cell": "cost_model.cells",
+    "monte_carlo": "cost_model.bands",
     "price": "cost_model.pricing",
+    "price_totals": "cost_model.pricing",
+    "tornado": "cost_model.bands",
 }
 __all__ = sorted(_PLACES)
 

@@ -179,4 +179,5 @@ TORNADO_COLUMNS = (
 
 
 def _multiplied(hardware: Hardware, factors: Mapping[str, Number]) -> Hardware:
-    return replace(hardware, factors={**hardware.factors, **factors})
+    own = hardware.factors
+    return replace(hardware, factors={**own, **{name: own.get(name, 1.0) * factor for name, factor in factors.items()}})

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from cost_model.numbers import Number
 from device_models.quantity import Quantity
 
+RESTS_ON_ASSUMED = "derived from assumed numbers"
+
 
 @dataclass(frozen=True)
 class Price:
@@ -31,8 +33,10 @@ class Price:
     assumptions: Mapping[str, Quantity] = field(default_factory=dict)
 
     def describe(self) -> str:
-        """Return kind, source and note as one line of text."""
-        return f"{self.kind}: " + "; ".join(part for part in (self.source, self.note) if part)
+        """Return kind, source and note as one line of text; what is derived says whether it rests on a guess."""
+        guessed = self.kind == "derived" and any(quantity.kind == "assumed" for quantity in self.assumptions.values())
+        kind = RESTS_ON_ASSUMED if guessed else self.kind
+        return f"{kind}: " + "; ".join(part for part in (self.source, self.note) if part)
 
 
 def price_of(quantity: Quantity, assumption: str, factor: Number = 1.0) -> Price:

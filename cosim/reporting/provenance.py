@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-KINDS = ("measured", "fitted", "derived", "assumed")
+from cost_model.price import RESTS_ON_ASSUMED
+
+KINDS = ("measured", "fitted", "derived", RESTS_ON_ASSUMED, "assumed")
 UNSTATED = "not stated"
 
 
@@ -19,7 +21,7 @@ class Source:
     Attributes
     ----------
     kind : str
-        ``measured``, ``fitted``, ``derived``, ``assumed``, or ``not stated``.
+        ``measured``, ``fitted``, ``derived``, ``derived from assumed numbers``, ``assumed``, or ``not stated``.
     text : str
         The origin as the bill names it.
     components, operations : tuple of str
@@ -77,7 +79,7 @@ def _source(text: str, rows: pd.DataFrame) -> Source:
 
 def _kind(text: str) -> str:
     first = text.strip().lower()
-    return next((kind for kind in KINDS if first.startswith(kind)), UNSTATED)
+    return next((kind for kind in sorted(KINDS, key=len, reverse=True) if first.startswith(kind)), UNSTATED)
 
 
 def _names(values: pd.Series[str]) -> tuple[str, ...]:

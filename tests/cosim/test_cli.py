@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import tomli_w
@@ -336,7 +337,8 @@ def test_run_leaves_the_agreed_files(finished: Path) -> None:
         "summary.json",
         "index.html",
     }
-    assert left == agreed | {"figures", "checkpoints"}
+    beside_the_bill = {"activity.csv", "floorplan.csv", "schedule.csv", "bands.csv", "tornado.csv", "checks.csv"}
+    assert left == agreed | beside_the_bill | {"bill.md", "bill.tex", "figures", "checkpoints"}
     assert list((finished / "figures").glob("*.svg")) + list((finished / "figures").glob("*.png"))
 
 
@@ -406,7 +408,7 @@ def test_price_shows_every_point_and_what_it_assumes(study: Path, capsys: pytest
     shown = capsys.readouterr().out
     for point in cosim.study.load_study(study).points:
         assert point.run_id in shown
-    assert "Assumed activity (sar_45nm)" in shown
+    assert "Note: assumed activity (sar_45nm): update_slots 1.2" in shown
     assert not (study.parent / "runs").exists()
 
 
@@ -421,6 +423,80 @@ def test_price_writes_a_page_where_a_folder_is_given(tmp_path: Path, capsys: pyt
     assert f"Page: {out / 'index.html'}" in capsys.readouterr().out
     assert (out / "index.html").read_bytes() == page
     assert not (out / "results.csv").exists()
+
+
+def test_price_of_one_design_says_how_sure_it_is_and_what_is_broken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "study.toml"
+    path.write_text('schema = 1\n[data]\nname = "mnist"\n[network]\nname = "lenet5"\n')
+
+    assert main(["price", str(path)]) == 0
+
+    shown = capsys.readouterr().out
+    assert "Bill per training sample" in shown
+    assert "How sure: 9 in 10 draws" in shown
+    assert "Warning: layer dense1: a backward read loses" in shown
+
+
+def test_price_finds_the_smallest_design_within_limits(
+    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = tmp_path / "study.toml", tmp_path / "out"
+    tree = {key: value for key, value in BASE.items() if key != "sweep"}
+    axes = {"hardware.adc.bits": [6, 8], "hardware.array_rows": [32, 64, 128], "hardware.adc.columns_per_adc": [1, 8]}
+    path.write_text(tomli_w.dumps({**tree, "sweep": axes}))
+
+    limits = ["--where", "hardware.adc.bits >= 8", "--where", "latency <= 1 us", "--smallest", "area"]
+    assert main(["price", str(path), *limits, "--out", str(out)]) == 0
+
+    shown = capsys.readouterr().out
+    assert "of 12 designs within hardware.adc.bits >= 8 and latency <= 1 us, the smallest area first" in " ".join(
+        shown.split()
+    )
+    designs = pd.read_csv(out / "designs.csv")
+    assert len(designs) == 12
+    kept = designs[designs["kept"]]
+    assert (kept["hardware.adc.bits"] == 8).all()
+    assert (kept["latency_per_sample_s"] <= 1e-6).all()
+    areas = pd.read_csv(out / "bill.csv").groupby("run_id", sort=False)["area_m2"].sum()
+    assert areas.iloc[0] == pytest.approx(kept["area_m2"].min(), rel=1e-12)
+
+
+def test_price_takes_over_activity_and_accuracy_of_a_run(
+    study: Path, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["price", str(study), "--run", str(finished), "--out", str(tmp_path / "out")]) == 0
+
+    assert "is that of a finished run" in capsys.readouterr().out
+    results = pd.read_csv(finished / "results.csv").set_index("run_id")
+    bill = pd.read_csv(tmp_path / "out" / "bill.csv").groupby("run_id")["energy_j"].sum()
+    assert set(bill.index) == set(results.index)
+    np.testing.assert_allclose(bill, results.loc[bill.index, "energy_per_sample_j"], rtol=1e-12)
+    designs = pd.read_csv(tmp_path / "out" / "designs.csv")
+    assert sorted(designs["energy_per_sample_j"]) == sorted(results["energy_per_sample_j"])
+    assert designs["test_accuracy"].notna().all()
+
+
+def test_price_fails_where_no_design_keeps_the_limits(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = refused(capsys, "price", study, "--where", "energy <= 1 fJ", code=1)
+    assert "no design keeps all limits: energy <= 1 fJ: kept by 0 of" in told
+    assert "; best " in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--where", "energy"], "--where 'energy' is not a limit"),
+        (["--where", "beauty >= 1"], "beauty is unknown"),
+        (["--smallest", "beauty"], "--smallest 'beauty' is unknown"),
+        (["--run", "nowhere"], "nowhere: this is not the folder of a run that can be priced again"),
+    ],
+)
+def test_price_refuses_questions_that_it_cannot_answer(
+    study: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert message in refused(capsys, "price", study, *arguments)
 
 
 def test_explain_shows_ten_hops(study: Path, capsys: pytest.CaptureFixture[str]) -> None:

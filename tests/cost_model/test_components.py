@@ -14,6 +14,8 @@ from cost_model.components import Charge, area_charges, charges, check_prices, l
 from cost_model.hardware import Hardware, HardwareError, hardware_preset
 from cost_model.models import MODELS
 from cost_model.operations import COUNTS, KINDS
+from cost_model.price import RESTS_ON_ASSUMED, derived, price_of
+from device_models.quantity import Quantity
 from tests.cost_model.designs import PRESETS, hardware
 
 # The longer of the cell's pulse and its driver counts.
@@ -42,7 +44,7 @@ def test_every_kind_of_operation_has_a_price_and_every_price_a_source(preset, al
     for charge in price_list:
         assert charge.energy_j is not None or charge.latency_s is not None
         assert charge.per in COUNTS
-        assert charge.source.split(":")[0] in ("measured", "fitted", "derived", "assumed")
+        assert charge.source.split(":")[0] in ("measured", "fitted", "derived", RESTS_ON_ASSUMED, "assumed")
         assert charge.source.split(":", 1)[1].strip()
 
 
@@ -276,3 +278,15 @@ def test_a_price_that_the_calibration_table_lacks_raises(monkeypatch):
     monkeypatch.setattr(Hardware, "calibration", property(lambda self: Calibration(table.name, rows)))
     with pytest.raises(CalibrationError, match="tia has no 'power_w'"):
         charges(design, "analog_sgd")
+
+
+def test_what_is_derived_from_a_guess_says_so():
+    measured = price_of(Quantity(1.0, "J", "measured", "li2025", "one read"), "a")
+    guess = price_of(Quantity(2.0, "1", "assumed", "", "a guess"), "b")
+    assert derived(1.0, "J", "as it is", measured).describe().startswith("derived: as it is from measured")
+    assert derived(2.0, "J", "twice", measured, guess).describe().startswith("derived from assumed numbers: twice")
+    assert guess.describe() == "assumed: a guess"
+    assert dict(derived(2.0, "J", "twice", measured, guess).assumptions) == {
+        "a": Quantity(1.0, "J", "measured", "li2025", "one read"),
+        "b": Quantity(2.0, "1", "assumed", "", "a guess"),
+    }

@@ -163,6 +163,16 @@ def test_transfers_hide_while_other_layers_are_read_and_only_what_is_left_shows(
     assert latency_of(durations | {"b": durations["b"] | {"transfer": 1.0}}, hidden) == 18.0
 
 
+def test_of_transfers_that_do_not_fit_only_the_longest_shows():
+    durations = {
+        "a": {"forward": 1.0, "update": 1.0, "transfer": 20.0},
+        "b": {"forward": 2.0, "backward": 2.0, "update": 1.0, "transfer": 30.0},
+    }
+    hidden = Schedule(transfers="hidden")
+    assert latency_of(durations, hidden) == pytest.approx(2 + 2 + 1 + 30)  # b's arrays are never free
+    assert time_sample(durations, hidden).weights["a", "transfer"] == 0
+
+
 @pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("updates", ["together", "as_ready"])
 def test_hidden_transfers_expose_what_does_not_fit_beside_the_reads_of_their_layer(seed, updates):
