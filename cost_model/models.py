@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from circuits.frame import CELL_CAPACITANCE_F, WRITE_SUPPLY_V
 from cost_model import cells, parts
 from cost_model.adc import AdcError, AdcFigures
 from cost_model.bands import with_corners
@@ -17,6 +18,7 @@ from cost_model.price import Price, derived, price_of
 from device_models.quantity import Quantity
 
 Model = Callable[[Hardware], Price]
+PAIR = 2  # devices of a weight on a simulated line
 
 
 def calibrated(hardware: Hardware, cell: str, quantity: str, *, tiles: int | None = None) -> Price:
@@ -363,9 +365,22 @@ def pulse_slot_latency(hardware: Hardware) -> Price:
 
 
 def pulse_line_energy(hardware: Hardware) -> Price:
-    """Energy of one pulse of a train on one line: it is driven in the phases of both signs of the other side."""
+    """Energy of one pulse of a train on one line: it is driven in the phases of both signs of the other side.
+
+    The driver was simulated at its own voltage with lines of the simulated cell: for other cells it grows with V^2, and
+    what their lines have beyond those is charged by C V^2.
+    """
     phases, driver = hardware.value("write_phases"), calibrated(hardware, "pulse_driver", "energy_j")
-    return derived(phases.value / 2 * driver.value, "J", "half the write phases x driver and line", phases, driver)
+    if hardware.cell is None:
+        return derived(phases.value / 2 * driver.value, "J", "half the write phases x driver and line", phases, driver)
+    voltage = cell_value(hardware, "write_voltage_v")
+    capacitance = cell_value(hardware, "line_capacitance_f_per_cell")
+    relative = voltage.value / WRITE_SUPPLY_V
+    devices = PAIR * np.maximum(hardware.array_rows, hardware.array_cols)
+    beyond = devices * (capacitance.value - CELL_CAPACITANCE_F) * voltage.value * voltage.value
+    energy = driver.value * relative * relative + np.maximum(beyond, 0.0)
+    formula = "half the write phases x (driver and line at the write voltage + C V^2 of wider cells)"
+    return derived(phases.value / 2 * energy, "J", formula, phases, driver, voltage, capacitance)
 
 
 def read_line_energy(hardware: Hardware) -> Price:

@@ -290,3 +290,14 @@ def test_what_is_derived_from_a_guess_says_so():
         "a": Quantity(1.0, "J", "measured", "li2025", "one read"),
         "b": Quantity(2.0, "1", "assumed", "", "a guess"),
     }
+
+
+def test_drivers_of_other_cells_pay_for_their_voltage_and_their_wider_lines():
+    plain = models.pulse_line_energy(hardware()).value
+    same = {"write_voltage_v": 2.0, "line_capacitance_f_per_cell": 3.6e-17}
+    assert models.pulse_line_energy(hardware(cell_model="ecram", cell_values=same)).value == pytest.approx(plain)
+    higher = hardware(cell_model="ecram", cell_values={**same, "write_voltage_v": 5.0})
+    assert models.pulse_line_energy(higher).value == pytest.approx(2.5**2 * plain)
+    wider = hardware(cell_model="ecram", cell_values={**same, "line_capacitance_f_per_cell": 1.036e-15})
+    # Two phases of two, 2 x 128 cells with 1 fF more each at 2 V.
+    assert models.pulse_line_energy(wider).value == pytest.approx(plain + 2 * 256 * 1e-15 * 4)
