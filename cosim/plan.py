@@ -112,7 +112,8 @@ class Forward(Step):
     def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> Counts:
         """Return the counts of a read."""
         if not self.tiles:
-            return operations.digital_matrix_counts(floor, activity.vectors, mini_batches=times, update=False)
+            product = operations.digital_matrix_counts(floor, activity.vectors, mini_batches=times, update=False)
+            return product + operations.moved_counts(floor, activity.vectors, forward=self.forward)
         assert isinstance(activity, ReadActivity)
         return operations.read_counts(floor, activity, tiles=self.tiles, forward=self.forward)
 

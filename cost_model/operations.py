@@ -198,8 +198,6 @@ def read_counts(plan: LayerFloorplan, activity: ReadActivity, *, tiles: int, for
     driven_lines, drive = activity.lines, activity.drive
     if plan.bit_serial:  # a line is driven in full, for the bits that are one
         driven_lines = drive = activity.lines * cycles * plan.bit_density
-    enters = plan.shape.input_elements or driven.lines * plan.shape.positions
-    samples = vectors / plan.shape.positions
     return counts(
         performed=vectors,
         reads=reads,
@@ -217,9 +215,21 @@ def read_counts(plan: LayerFloorplan, activity: ReadActivity, *, tiles: int, for
         accumulations=vectors * sensed.lines * (driven.blocks * sets - 1),
         digital_operations=vectors * (driven.lines + sensed.lines),
         register_bytes=vectors * (driven.lines + sensed.lines) * rules.vector_bytes,
-        bus_bytes=vectors * sensed.lines * rules.vector_bytes,
-        off_chip_bytes=samples * enters * rules.vector_bytes if forward and not plan.shape.backward else 0.0,
-    )
+    ) + moved_counts(plan, vectors, forward=forward)
+
+
+def moved_counts(plan: LayerFloorplan, vectors: Number, *, forward: bool) -> Counts:
+    """Return the bytes that reads of `vectors` vectors send on to another layer, and fetch from outside the chip.
+
+    The first layer, which passes no error on, fetches the samples.
+    """
+    shape, vector_bytes = plan.shape, plan.conventions.vector_bytes
+    sent = shape.outputs if forward else shape.inputs
+    moved = counts(bus_bytes=vectors * sent * vector_bytes)
+    if not forward or shape.backward:
+        return moved
+    enters = shape.input_elements or shape.inputs * shape.positions
+    return moved + counts(off_chip_bytes=vectors / shape.positions * enters * vector_bytes)
 
 
 def pulse_counts(plan: LayerFloorplan, activity: PulseActivity) -> Counts:
@@ -265,7 +275,7 @@ def transfer_counts(
     read["register_bytes"] = reads * outputs * plan.conventions.vector_bytes
     read["digital_operations"] = reads * plan.conventions.transfer_vectors * sum(plan.vector_lengths)
     for name in ("off_chip_bytes", "bus_bytes"):
-        read.pop(name)
+        read.pop(name, None)
     written = pulse_counts(reached, write)
     written.pop("performed")
     return (

@@ -375,3 +375,13 @@ def test_counts_of_many_are_the_sum_of_counts_of_one(factor, shared_by_tiles):
         assert set(many) == set(one)
         for name, value in one.items():
             assert many[name] == pytest.approx(factor * value, rel=1e-14, abs=0)
+
+
+def test_the_first_layer_fetches_the_samples_and_every_layer_sends_its_outputs_on():
+    first = MatrixShape("conv", outputs=2, inputs=3, positions=4, input_elements=7, backward=False)
+    moved = operations.moved_counts(plan(shape=first), 8, forward=True)
+    assert named(moved) == {"bus_bytes": 16, "off_chip_bytes": 14}  # 8 vectors of 2 outputs; 2 samples of 7 values
+    assert named(operations.moved_counts(plan(), 8, forward=True)) == {"bus_bytes": 16}
+    assert named(operations.moved_counts(plan(), 8, forward=False)) == {"bus_bytes": 24}
+    dense = MatrixShape("dense", outputs=2, inputs=3, backward=False)
+    assert named(operations.moved_counts(plan(shape=dense), 8, forward=True))["off_chip_bytes"] == 24
