@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 SPEED, WIRES = "tests/benchmarks/test_speed.py::", "tests/benchmarks/test_wires_speed.py::"
+PRICES = "tests/benchmarks/test_pricing_speed.py::"
 SGEMM = SPEED + "test_sgemm_baseline"
 STEP = SPEED + "test_lenet5_step[{}]"
 THROUGH = SPEED + "test_lenet5_through_wires[{}]"
@@ -58,6 +59,9 @@ ROWS = (
         "scipy splu, factor and solve", WIRES + "test_sparse_direct_solver_baseline", 1 / 100, 1 / 250),
     Row("wires, 128 lines, effective conductance", WIRES + "test_effective_conductance",
         "scipy splu, factor and solve", WIRES + "test_sparse_direct_solver_baseline", float("nan"), float("nan")),
+    Row("price of one of 120,960 designs, LeNet-5, 6 tiles", PRICES + "test_many_designs",
+        "a bill by itself", PRICES + "test_single_bills", 1 / 500, 1 / 2000),
+    Row("price of one of 120,960 designs, LeNet-5, 6 tiles", PRICES + "test_many_designs", "1 s", "", 1e-5, 2e-6),
     Row("import to first trained step, warm caches", SPEED + "test_first_step[warm]", "1 s", "", 1.5, 0.8),
     Row("import to first trained step, cold caches", SPEED + "test_first_step[cold]", "1 s", "", 25, float("nan")),
 )  # fmt: skip
@@ -119,6 +123,7 @@ def main() -> None:
     # The shortest time is what the work takes; where every so many steps solve a network, it would leave these out.
     times = {
         entry["fullname"]: float(entry["stats"]["mean" if "wires" in entry["name"] else "min"])
+        / entry["extra_info"].get("designs", 1)
         for entry in results["benchmarks"]
     }
     given.folder.mkdir(parents=True, exist_ok=True)

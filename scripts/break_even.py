@@ -1,7 +1,7 @@
 """From how many tiles on multi-tile training takes more than mixed precision: `python -m scripts.break_even FOLDER`.
 
-The folder holds one priced study per assumption: sub-folders that ``cosim price`` left for a sweep over mixed precision
-and residual learning with a growing number of tiles.
+Every study file of the folder is one set of assumptions: a sweep over mixed precision and residual learning with a
+growing number of tiles, which is priced here.
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cosim.config import load_sweep
 from cosim.reporting.style import COLOURS, LINES, MARKERS, add_legend, house_style, new_figure, save_figure
+from cosim.study import price_study
 
 FIGURES = {"energy_per_sample_j": "energy", "area_m2": "area", "latency_per_sample_s": "latency"}
 
 
-def read_prices(folder: Path) -> pd.DataFrame:
+def price_studies(folder: Path) -> pd.DataFrame:
     """Return nominal, low and high of each figure per assumption and number of tiles; 0 tiles: mixed precision."""
     frames = []
-    for place in sorted(path.parent for path in folder.glob("*/bands.csv")):
-        bands = pd.read_csv(place / "bands.csv")
-        floorplan = pd.read_csv(place / "floorplan.csv").groupby("run_id")["tiles"].max()
-        bill = pd.read_csv(place / "bill.csv")
-        mixed = set(bill.loc[bill["tile"].astype(str).str.startswith("buffer>"), "run_id"])
-        tiles = [0 if run_id in mixed else int(floorplan[run_id]) for run_id in bands["run_id"]]
-        frames.append(bands.assign(assumption=place.name.replace("_", " "), tiles=tiles))
+    for path in sorted(folder.glob("*.toml")):
+        for one in price_study(load_sweep(path)).detailed:
+            algorithm = one.point.algorithm()
+            tiles = 0 if algorithm.name == "mixed_precision" else len(algorithm.significances)
+            bands = one.tables["bands.csv"].drop(columns="run_id")
+            frames.append(bands.assign(assumption=path.stem.replace("_", " "), tiles=tiles))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -52,7 +53,7 @@ def break_even(prices: pd.DataFrame) -> pd.DataFrame:
 
 def main(folder: Path) -> None:
     """Write ``break_even.csv``, ``prices.csv`` and ``figures/break_even.svg``, and print the table."""
-    prices = read_prices(folder)
+    prices = price_studies(folder)
     prices.to_csv(folder / "prices.csv", index=False, float_format="%.6g")
     table = break_even(prices)
     table.to_csv(folder / "break_even.csv", index=False, float_format="%.6g")
@@ -81,7 +82,9 @@ def main(folder: Path) -> None:
             axes.set_yscale("log")
             axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
             axes.set_xlabel("tiles")
-            axes.set_title(f"{name} over that of mixed precision")
+            axes.set_xticks(range(2, 13, 2))
+            axes.set_title(name)
+        grid[0].set_ylabel("over that of mixed precision (log scale)")
         add_legend(figure, grid[0].get_legend_handles_labels()[0])
         save_figure(figure, folder / "figures" / "break_even.svg", source="prices.csv")
     print(table.to_string())

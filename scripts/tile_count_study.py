@@ -41,6 +41,7 @@ def main(folder: Path) -> None:
             (area, "dashed: a set per tile"),
         ):
             axes.set_xlabel("tiles")
+            axes.set_xticks(range(2, 11, 2))
             axes.set_title(title)
         for axes in (energy, area):
             axes.set_ylim(bottom=0)
