@@ -87,7 +87,12 @@ class Point:
 
     def notes(self) -> list[str]:
         """Return what a reader of the bill should know about this point."""
-        return self.algorithm().notes()
+        cell = next((name for name in ("pcm", "ecram", "capacitor") if self.device_name.startswith(name)), None)
+        algorithm, priced = self.algorithm(), self.hardware.cell_model
+        if cell is None or priced == cell or not algorithm.significances:
+            return algorithm.notes()
+        other = f'devices of {self.device_name} are priced as cells of {priced}; see hardware.cell.model = "{cell}"'
+        return [*algorithm.notes(), other]
 
     def algorithm(self) -> Algorithm:
         """Return a fresh instance of the algorithm."""

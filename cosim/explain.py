@@ -174,6 +174,11 @@ def price_notes(priced: PricedStudy) -> list[str]:
     notes = []
     trained = [one.trained for one in priced.detailed]
     if not all(trained) and priced.detailed:
+        if priced.asked_run:
+            notes.append(
+                f"the run has nothing like {len(trained) - sum(trained)} of {len(trained)} of these bills (another "
+                "network, data, training, device or algorithm): their activity is assumed, their accuracy unknown"
+            )
         point = next(one.point for one in priced.detailed if not one.trained)
         notes.append(assumed_activity(point))
     if any(trained):

@@ -15,7 +15,7 @@ import pandas as pd
 from cosim.activity import ActivityLog
 from cosim.config import ConfigError, Point, Sweep
 from cosim.costing import evaluator
-from cosim.priced_run import PricedRun
+from cosim.priced_run import Match, PricedRun
 from cosim.sections import check_sections, shown
 from cosim.sweep import combinations, with_values
 from cost_model.bill import FIGURES
@@ -146,16 +146,14 @@ def explore(found: Sequence[Group], *, run: PricedRun | None = None, where: str 
     frames = []
     for group in found:
         match = None if run is None else run.match(group.point)
-        activity = None if match is None else match.activity
         for start in range(0, group.size, CHUNK):
             columns = group.columns(start, min(start + CHUNK, group.size))
+            count = min(CHUNK, group.size - start)
             try:
-                hardware = many(group.point.hardware, columns)
-                costs = _costs(group.point, hardware, activity)
+                costs = _costs(group.point, columns, match, count)
             except HardwareError as error:
                 raise ConfigError(f"{where}: {error}") from None
-            count = min(CHUNK, group.size - start)
-            accuracy: Number = np.nan if match is None else match.accuracy(group.point, columns)
+            accuracy = np.nan if match is None else match.accuracy(group.point, columns)
             filled = {name: np.broadcast_to(value, (count,)) for name, value in {**costs, ACCURACY: accuracy}.items()}
             outer = {key: _cell(value) for key, value in group.outer.items()}
             frames.append(pd.DataFrame({**outer, **columns, **filled}))
@@ -167,8 +165,22 @@ def _cell(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool) else str(value)
 
 
-def _costs(point: Point, hardware: Hardware, activity: ActivityLog | None) -> dict[str, Number]:
-    totals = evaluator(point, activity)(hardware)
+def _costs(point: Point, columns: Mapping[str, npt.NDArray[Any]], match: Match | None, count: int) -> dict[str, Number]:
+    """Return the costs of designs; where a run was trained on several of them, each with its own activity."""
+    if match is None:
+        return _priced(point, columns, None)
+    chosen = match.choose(point, columns)
+    costs = {name: np.empty(count) for name in COSTS}
+    for place in np.unique(chosen):
+        own = chosen == place
+        part = {key: values[own] for key, values in columns.items()}
+        for name, values in _priced(point, part, match.trained[place].activity).items():
+            costs[name][own] = values
+    return costs
+
+
+def _priced(point: Point, columns: Mapping[str, npt.NDArray[Any]], activity: ActivityLog | None) -> dict[str, Number]:
+    totals = evaluator(point, activity)(many(point.hardware, columns))
     return {name: getattr(totals, name) for name in COSTS}
 
 
@@ -219,6 +231,13 @@ class Condition:
 
 
 PREFIXES = {"": 1.0, "f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "µ": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6}
+UNITS: Mapping[str, tuple[str, ...]] = {
+    "energy_per_sample_j": ("J",),
+    "latency_per_sample_s": ("s",),
+    "area_m2": ("m2", "m²"),
+    "digital_storage_byte": ("B",),
+    ACCURACY: ("%",),
+}
 CONDITION = re.compile(r"\s*([A-Za-z_][\w.]*)\s*(<=|>=|==|=|<|>)\s*([-+0-9.eE]+)\s*([fpnumkMµ]?)(J|s|m2|m²|B|%|)\s*")
 
 
@@ -238,6 +257,8 @@ def read_condition(text: str, columns: Sequence[str]) -> Condition:
         )
     name, comparison, number, prefix, unit = found.groups()
     column = ALIASES.get(name, name)
+    if prefix == "m" and not unit:  # a metre is no unit of a limit; 5 m is not 5 milli of something
+        raise ConfigError(f"--where {text!r}: {number} m is not a number with a unit; write for example 5 mm2 or 5 ms")
     if column not in columns:
         known = [*ALIASES, *columns]
         raise ConfigError(f"--where {text!r}: {name} {unknown_name(name, known)}")
@@ -245,6 +266,10 @@ def read_condition(text: str, columns: Sequence[str]) -> Condition:
         value = float(number)
     except ValueError:
         raise ConfigError(f"--where {text!r}: {number} is not a number") from None
+    allowed = UNITS.get(column, ())
+    if unit and unit not in allowed:
+        rule = f"its unit is {allowed[0]}" if allowed else "it has no unit"
+        raise ConfigError(f"--where {text!r}: {name} is not in {unit}; {rule}")
     factor = PREFIXES[prefix]
     if unit in ("m2", "m²"):
         factor = factor**2

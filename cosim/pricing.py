@@ -20,7 +20,7 @@ def make_scheduler(point: Point, hardware: Hardware | None = None) -> Scheduler:
 
 def pricing_terms(point: Point, scheduler: Scheduler) -> dict[str, Any]:
     """Return what `cost_model.pricing` wants to know beside trace, hardware and floorplans."""
-    batch_size = point.resolved["training"]["batch_size"]
+    batch_size = min(point.resolved["training"]["batch_size"], point.train_samples)
     algorithm = scheduler.algorithm
     return {
         "algorithm": algorithm.name,

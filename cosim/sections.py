@@ -15,6 +15,7 @@ from cost_model.hardware import AdcModelName, DacModel
 from device_models.names import unknown_name
 
 # Far above anything that can be built or trained, far below where arithmetic overflows.
+VALUE_MAX, BITS_MAX = 1e12, 64
 COUNT_MAX, NUMBER_MAX, STATES_MAX = 10**9, 1e6, 10**6
 SHOWN_CHARACTERS = 100
 Count = Annotated[int, Field(ge=1, le=COUNT_MAX)]
@@ -77,7 +78,7 @@ class AdcSection(Section):
     """Converters of the sensed lines."""
 
     model: AdcModelName | None = None
-    bits: int | None = Field(None, ge=1)
+    bits: int | None = Field(None, ge=1, le=BITS_MAX)
     rate_hz: float | None = Field(None, gt=0, le=1e12)
     table: str | None = None
     full_scale: float | None = Field(None, ge=1 / NUMBER_MAX, le=NUMBER_MAX)
@@ -89,7 +90,7 @@ class DacSection(Section):
     """Converters of the driven lines."""
 
     model: DacModel | None = None
-    bits: int | None = Field(None, ge=1)
+    bits: int | None = Field(None, ge=1, le=BITS_MAX)
 
 
 class CellSection(Section):
@@ -98,6 +99,13 @@ class CellSection(Section):
     model_config = ConfigDict(extra="allow", frozen=True, strict=True, allow_inf_nan=False)
 
     model: str | None = None
+
+    @model_validator(mode="after")
+    def _check_numbers(self) -> CellSection:
+        for name, number in (self.model_extra or {}).items():
+            if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) <= VALUE_MAX:
+                raise ValueError(f"{name} = {shown(number)} is not allowed; a number up to {VALUE_MAX:g}")
+        return self
 
 
 class OverlapSection(Section):
@@ -153,7 +161,7 @@ class HardwareSection(Section):
     schedule: OverlapSection = OverlapSection()
     pulses: PulsesSection = PulsesSection()
     wires: WiresSection | None = None
-    values: dict[str, Annotated[float, Field(ge=0)]] = {}
+    values: dict[str, Annotated[float, Field(ge=0, le=VALUE_MAX)]] = {}
 
 
 class PointSection(Section):

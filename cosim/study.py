@@ -174,11 +174,14 @@ class PricedStudy:
         keeps all conditions.
     detailed
         The designs with a bill: all of a small study, else those that were asked for or are on the front.
+    asked_run
+        Whether a finished run was to lend its activity.
     """
 
     study: Study
     designs: pd.DataFrame
     detailed: Sequence[Priced]
+    asked_run: bool = False
 
     def files(self) -> dict[str, pd.DataFrame]:
         """Return the tables that a folder holds, by file name."""
@@ -239,7 +242,7 @@ def price_study(
     unique = list({point.run_id: point for point in points}.values())
     detailed = [_priced(point, source, tables=bands) for point in unique]
     study = sweep.study([group.point for group in found], unique)
-    return PricedStudy(study, designs, detailed)
+    return PricedStudy(study, designs, detailed, asked_run=run is not None)
 
 
 def _values(sweep: Sweep, design: int, keys: Sequence[str]) -> dict[str, Any]:
@@ -252,7 +255,7 @@ def _values(sweep: Sweep, design: int, keys: Sequence[str]) -> dict[str, Any]:
 
 def _priced(point: Point, source: PricedRun | None, *, tables: bool = False) -> Priced:
     match = None if source is None else source.match(point)
-    activity = None if match is None else match.activity
+    activity = None if match is None else match.trained[match.choose(point, {})[0]].activity
     with run_errors(point):
         bill, scheduler = price_point(point, activity)
         beside = cost_tables(point, scheduler, bill, activity) if tables else {}
@@ -263,7 +266,7 @@ def _priced(point: Point, source: PricedRun | None, *, tables: bool = False) -> 
         {name: _with_run_id(point, table) for name, table in beside.items()},
         bill.digital_storage_byte,
         activity is not None,
-        _known(match.accuracy(point, {})) if match is not None else None,
+        _known(float(match.accuracy(point, {})[0])) if match is not None else None,
     )
 
 

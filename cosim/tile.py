@@ -422,7 +422,10 @@ class Tile:
         selections = np.zeros((len(columns), self.shape[1]), dtype=np.float32)
         selections[np.arange(len(columns)), columns] = 1.0
         errors = np.ascontiguousarray(-difference.T)
-        return self.rank_one(selections, errors, 1.0, PulsedUpdate(), composite, significance)
+        # Two slots reset the worn pairs of a column, one for each of their devices.
+        resets, slots = 2.0 * float(worn.sum()), 2.0 * len(columns)
+        reset = PulseActivity(0, slots, slots, resets, resets, resets / 2)
+        return reset + self.rank_one(selections, errors, 1.0, PulsedUpdate(), composite, significance)
 
     def state(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return what changes: weights, what the devices hold, the number of actions so far."""

@@ -28,6 +28,7 @@ from typing import Any
 from device_models.quantity import KINDS, OWN_MEASUREMENT, Quantity
 
 DEFAULT_RATE_HZ = 1e8
+LARGEST = 1e6  # in a table of converters: no resolution, node, energy, time or area is beyond
 FIGURES = ("energy", "latency", "area", "leakage")
 
 
@@ -314,6 +315,8 @@ def read_table(path: Path) -> AdcModel:
             f"{path} line {numbered[0][0]}: columns {header}; missing {missing}, unknown {unknown}; needed, each once: "
             f"{', '.join(_REQUIRED)}; optional: {', '.join(_OPTIONAL)}"
         )
+    if len(cells) != len(numbered) - 1:
+        raise AdcError(f"{path}: a cell spans several lines; each converter needs one line")
     rows: dict[tuple[int, float | None], AdcFigures] = {}
     for (number, _), row in zip(numbered[1:], cells, strict=True):
         place = f"{path} line {number}"
@@ -354,8 +357,9 @@ def _number(entry: dict[str, str], column: str, place: str, *, zero: bool = Fals
         value = float(entry[column])
     except ValueError:
         value = math.nan
-    if not (math.isfinite(value) and (value > 0 or (zero and value == 0))):
-        raise AdcError(f"{place}: {column} = {entry[column]!r} is not a {'number >= 0' if zero else 'positive number'}")
+    if not (value <= LARGEST and (value > 0 or (zero and value == 0))):
+        kind = "number >= 0" if zero else "positive number"
+        raise AdcError(f"{place}: {column} = {entry[column]!r} is not a {kind} up to {LARGEST:g}")
     return value
 
 

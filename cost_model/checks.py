@@ -45,6 +45,7 @@ POWER_DENSITY_LIMIT = Quantity(
     low=5e5,
     high=1.5e6,
 )
+NOTHING_DRIVEN = 1e-12  # of the drive of a line; less is a study without inputs
 ROUNDING = 1e-9  # of sums that are the same but for the order of their parts
 
 
@@ -179,7 +180,8 @@ def check_design(
             found += _adc_range(hardware, plan, reads)
         found.append(_endurance(plan, rows, samples, endurance, epoch_samples))
     if any(plan.tiles for plan in plans):
-        if hardware.cell is not None or "cell" in hardware.table.get("components", ()):
+        simulated = "cell" in hardware.table.get("components", ()) and hardware.number("cell_area_m2") > 0
+        if hardware.cell is not None or simulated:
             found.append(_access_transistor(hardware))
         found.append(_extrapolation(hardware))
     return [*found, *_power_density(bill)]
@@ -234,7 +236,7 @@ def _reads(plan: LayerFloorplan, rows: Mapping[tuple[str, str], Counts]) -> Iter
             if kind == name:
                 counts += more
         drive = float(counts.get("cell_drive", 0.0))
-        if drive > 0:
+        if drive / max(float(counts.get("cell_reads", 0.0)), 1.0) > NOTHING_DRIVEN:
             # One line reaches the arrays of all blocks of the other side, and there every line of it.
             _, sensed = plan.sides(forward)
             cells = float(counts["cell_reads"])

@@ -25,6 +25,8 @@ PRESETS = files("cost_model") / "presets"
 WHOLE_NUMBERS = frozenset({"vector_bytes", "buffer_bytes", "bias_bytes", "outer_product_vectors", "transfer_vectors"})
 FRACTIONS = frozenset({"activity_pulse_probability", "activity_input_density", "activity_drive", "input_bit_density"})
 
+AT_LEAST = {"cells_per_weight": 1, "write_phases": 1, "vector_bytes": 1}
+
 AdcModelName = Literal["spice_sar", "survey", "neurosim", "isaac", "walden", "schreier", "table"]
 DacModel = Literal["pulse_width", "capacitive", "r2r", "bit_serial"]
 SIMULATED_ADC, SIMULATED_CELL = "spice_sar", "spice_reram"
@@ -142,6 +144,11 @@ class Hardware:
             outside = ~(np.greater_equal(number, 0) & np.less_equal(number, 1)) if name in FRACTIONS else False
             if found := first_where(outside, number):
                 raise HardwareError(f"hardware.values.{name} = {found[0]} is not allowed; it must be between 0 and 1")
+        for name, least in AT_LEAST.items():
+            if name in self.overrides and (
+                found := first_where(np.less(self.overrides[name], least), self.overrides[name])
+            ):
+                raise HardwareError(f"hardware.values.{name} = {found[0]} is not allowed; it must be at least {least}")
 
     def _check_names(self) -> None:
         models = get_args(AdcModelName)
@@ -178,6 +185,7 @@ class Hardware:
                 self.cell.values(self.cell_values)
             except CellError as error:
                 raise HardwareError(f"hardware.cell: {error}") from None
+        self._check_parts()
         simulated = (
             ("adc", self.adc_model == SIMULATED_ADC),
             ("dac", self.dac_model in SIMULATED_DACS),
@@ -188,6 +196,30 @@ class Hardware:
                 raise HardwareError(
                     f"hardware.{key}.model = {getattr(self, f'{key}_model')!r} is known for 45 nm from circuit "
                     f"simulation; preset {self.preset!r} of {self.node_nm:g} nm has none: take a published model"
+                )
+
+    def _check_parts(self) -> None:
+        """Refuse what the preset does not price, so that no setting is accepted and ignored."""
+        defaults, priced = self.table["defaults"], self.table.get("components", ())
+        for key, usual in (("adc", SIMULATED_ADC), ("dac", "pulse_width"), ("cell", SIMULATED_CELL)):
+            own, given = defaults.get(f"{key}_model", usual), getattr(self, f"{key}_model")
+            if key not in priced and given != own:
+                raise HardwareError(
+                    f"hardware.{key}.model = {given!r} is not allowed: preset {self.preset!r} prices no {key} by "
+                    "itself; leave it out, or take a preset that does, such as 'sar_45nm'"
+                )
+        if self.adc_rate_hz is not None and self.adc_model == SIMULATED_ADC:
+            raise HardwareError(
+                "hardware.adc.rate_hz is not allowed with model 'spice_sar', which converts as fast as it was "
+                "simulated; the models survey, walden and schreier take a rate"
+            )
+        fewest, most = self.table.get("array_lines", (1, None))
+        for name in ("array_rows", "array_cols") if most else ():
+            lines = getattr(self, name)
+            if found := first_where(np.less(lines, fewest) | np.greater(lines, most), lines):
+                raise HardwareError(
+                    f"hardware.{name} = {found[0]} is not allowed: the macro of preset {self.preset!r} is known with "
+                    f"{fewest} to {most} lines"
                 )
 
     def _check_bits(self, key: str, simulated_cell: str | None, bits: Number) -> None:

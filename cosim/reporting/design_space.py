@@ -43,7 +43,7 @@ class Point:
 
 def swept_names(designs: pd.DataFrame) -> list[str]:
     """Return the swept keys that differ between designs."""
-    names = [name for name in designs.columns if name not in DESIGN_NEEDED]
+    names = [name for name in designs.columns if name not in (*DESIGN_NEEDED, "kept")]
     return [name for name in names if designs[name].nunique(dropna=False) > 1]
 
 

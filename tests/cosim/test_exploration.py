@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from cosim.config import ConfigError, make_study, make_sweep
+from cosim.explain import price_notes
 from cosim.exploration import (
     ACCURACY,
     CHUNK,
@@ -156,6 +157,9 @@ def test_limits_are_read_with_their_units(text: str, column: str, comparison: st
         ("energy", "is not a limit; write a figure, a comparison and a number"),
         ("energy <= much", "is not a limit"),
         ("energy <= 1-2", "1-2 is not a number"),
+        ("area <= 0.25 J", "area is not in J; its unit is m2"),
+        ("energy <= 6 %", "energy is not in %; its unit is J"),
+        ("latency <= 1 m", "1 m is not a number with a unit"),
         ("enregy <= 1", "enregy is unknown; nearest: 'energy'"),
     ],
 )
@@ -219,6 +223,28 @@ def test_a_run_lends_its_activity_and_its_accuracy(trained: Path) -> None:
     assert not assumed.detailed[0].trained
 
 
+def test_each_design_of_a_run_gets_its_own_activity(tmp_path: Path) -> None:
+    study = {**STUDY, "sweep": {"seed": [1, 2], "hardware.adc.bits": [6, 8]}}
+    run(study, tmp_path / "run", page=False)
+    results = pd.read_csv(tmp_path / "run" / "results.csv")
+    priced = price_study(make_sweep(study), run=tmp_path / "run", bands=False)
+    both = priced.designs.merge(results, on=["seed", "hardware.adc.bits"], suffixes=("", "_of_run"))
+    assert len(both) == 4
+    for figure in FIGURES:
+        assert both[figure].tolist() == both[f"{figure}_of_run"].tolist()
+    bills = [one.bill["energy_j"].sum() for one in priced.detailed]
+    np.testing.assert_allclose(bills, both["energy_per_sample_j"], rtol=1e-12)
+    mean = results.groupby("hardware.adc.bits")["test_accuracy"].mean()
+    assert both["test_accuracy"].tolist() == pytest.approx(mean[both["hardware.adc.bits"]].tolist())
+
+
+def test_a_run_that_trained_something_else_is_said_so(trained: Path) -> None:
+    other = {**STUDY, "hardware": {"ideal_io": True}, "algorithm": {"name": "analog_sgd"}}
+    priced = price_study(make_sweep(other), run=trained, bands=False)
+    assert not priced.detailed[0].trained
+    assert "the run has nothing like 1 of 1 of these bills" in price_notes(priced)[0]
+
+
 def test_accuracy_of_ideal_converters_holds_for_every_converter_and_that_of_another_training_for_none(
     trained: Path,
 ) -> None:
@@ -240,12 +266,18 @@ def test_accuracy_with_real_converters_holds_for_those_alone(tmp_path: Path) -> 
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, trained: Path) -> None:
-    with pytest.raises(ConfigError, match=r"study.toml, results.csv, activity.csv missing; give one that `cosim run`"):
+    with pytest.raises(
+        ConfigError, match=r"study.toml, results.csv, activity.csv, trace.csv missing; give one that `cosim run`"
+    ):
         PricedRun(tmp_path)
     broken = tmp_path / "broken"
     broken.mkdir()
-    for name in ("study.toml", "results.csv"):
+    for name in ("study.toml", "results.csv", "trace.csv"):
         (broken / name).write_bytes((trained / name).read_bytes())
     (broken / "activity.csv").write_text("nonsense\n1\n")
     with pytest.raises(ConfigError, match="the tables of the run cannot be read"):
+        PricedRun(broken)
+    lines = (trained / "activity.csv").read_text().splitlines(keepends=True)
+    (broken / "activity.csv").write_text("".join(lines[:3]))
+    with pytest.raises(ConfigError, match=r"2 rows of run .*, where its trace has \d+; a table is not whole"):
         PricedRun(broken)

@@ -10,7 +10,7 @@ from cost_model.adc import ADC_MODELS, read_table
 from cost_model.cells import list_cells, load_cell
 from cost_model.components import check_prices
 from cost_model.floorplan import MatrixShape
-from cost_model.hardware import HardwareError, hardware_preset
+from cost_model.hardware import AT_LEAST, HardwareError, hardware_preset
 from cost_model.latency import Schedule
 from cost_model.models import bus_energy_per_byte, calibrated
 from cost_model.numbers import designs_of, first_where, over_distinct
@@ -82,10 +82,10 @@ def drawn_settings(seed, folder, preset="sar_45nm", **fixed):
     } | fixed
     adc = models["adc_model"]
     low, high = (4, 10) if adc == "spice_sar" else (4, 6) if adc == "table" else ADC_MODELS[adc].bits
-    longest = 256 if own else 1024
+    shortest, longest = hardware_preset(preset).get("array_lines", (1, 256 if own else 1024))
     settings = {
-        "array_rows": draw.whole(1, longest),
-        "array_cols": draw.whole(1, longest),
+        "array_rows": draw.whole(shortest, longest),
+        "array_cols": draw.whole(shortest, longest),
         "adc_bits": draw.whole(low, high),
         "columns_per_adc": draw.whole(1, 40),
         "shared_by_tiles": draw.generator.random(COUNT) < 0.5,
@@ -113,8 +113,8 @@ def drawn_settings(seed, folder, preset="sar_45nm", **fixed):
         elif name == "column_resistance_ohm":
             settings["overrides"][name] = draw.generator.uniform(1e3, 1e5, COUNT)
         else:
-            settings["overrides"][name] = draw.around(values[name]["value"])
-            settings["overrides"][name][7] = 0.0
+            settings["overrides"][name] = np.maximum(draw.around(values[name]["value"]), AT_LEAST.get(name, 0.0))
+            settings["overrides"][name][7] = AT_LEAST.get(name, 0.0)
     return models | {name: value for name, value in settings.items() if name in KEPT or draw.generator.random() < 0.8}
 
 

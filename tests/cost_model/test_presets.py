@@ -117,7 +117,7 @@ def test_a_preset_says_what_it_is(preset):
     needed = {
         *("schema", "summary", "node_nm", "vector_length", "components", "defaults", "values", "charge", "area"),
     }
-    assert needed <= set(table) <= needed | {"calibration", "leakage"}
+    assert needed <= set(table) <= needed | {"calibration", "leakage", "array_lines"}
     assert table["schema"] == 1
     assert table["summary"].strip()
     assert table.get("calibration", list_calibrations()[0]) in list_calibrations()
@@ -297,11 +297,25 @@ def test_a_read_of_isaac_takes_its_cycle_or_the_time_of_its_conversions():
 
     assert cycle_s() == pytest.approx(100e-9, rel=1e-12, abs=0)
     assert cycle_s(columns_per_adc=8) == pytest.approx(100e-9, rel=1e-12, abs=0)
-    wide = {"array_cols": 256, "columns_per_adc": 256}
-    assert cycle_s(**wide) == pytest.approx(200e-9, rel=1e-12, abs=0)
     assert cycle_s(adc_model="survey") == pytest.approx(128 / 1e8, rel=1e-12, abs=0)
-    many = cycle_s(columns_per_adc=np.array([8, 128, 256]), array_cols=256)
-    np.testing.assert_allclose(many, [100e-9, 100e-9, 200e-9], rtol=1e-12)
+    many = cycle_s(columns_per_adc=np.array([8, 64, 128]), adc_model="survey")
+    np.testing.assert_allclose(many, [100e-9, 64 / 1e8, 128 / 1e8], rtol=1e-12)
+
+
+@pytest.mark.parametrize("preset", ["isaac_32nm", "neurosim_22nm"])
+@pytest.mark.parametrize("setting", ["array_rows", "array_cols"])
+def test_a_published_macro_holds_for_its_own_arrays(preset, setting):
+    with pytest.raises(HardwareError, match=f"hardware.{setting} = 64 .* known with 128 to 128 lines"):
+        hardware(preset, **{setting: 64})
+
+
+@pytest.mark.parametrize(
+    ("key", "settings"),
+    [("adc", {"adc_model": "survey"}), ("dac", {"dac_model": "capacitive"}), ("cell", {"cell_model": "pcm"})],
+)
+def test_what_a_preset_does_not_price_is_refused_rather_than_ignored(key, settings):
+    with pytest.raises(HardwareError, match=rf"hardware.{key}.model = .* prices no {key} by itself"):
+        hardware("multi_tile_paper", **settings)
 
 
 NEVER_NEGATIVE = ("energy_j", "latency_s", "area_m2", "power_w", "noise_lsb", "gain_mismatch")
