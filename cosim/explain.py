@@ -179,8 +179,8 @@ def price_notes(priced: PricedStudy) -> list[str]:
                 f"the run has nothing like {len(trained) - sum(trained)} of {len(trained)} of these bills (another "
                 "network, data, training, device or algorithm): their activity is assumed, their accuracy unknown"
             )
-        point = next(one.point for one in priced.detailed if not one.trained)
-        notes.append(assumed_activity(point))
+        assumed = {one.point.hardware.preset: one.point for one in priced.detailed if not one.trained}
+        notes += [assumed_activity(point) for point in assumed.values()]
     if any(trained):
         notes.append(f"activity of {sum(trained)} of {len(trained)} bills is that of a finished run")
     own = dict.fromkeys(note for one in priced.detailed for note in one.point.notes())

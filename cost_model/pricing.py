@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,9 @@ import numpy as np
 from cost_model.bill import NOTHING, Bill, Line, Sum, make_bill, total
 from cost_model.components import AreaCharge, Charge, LeakageCharge, area_charges, charges, leakage_charges
 from cost_model.floorplan import LayerFloorplan, StorageNeeds
-from cost_model.hardware import Hardware, HardwareError
+from cost_model.hardware import SIMULATED_ADC, Hardware, HardwareError
 from cost_model.latency import time_sample
+from cost_model.models import MODELS
 from cost_model.numbers import Number
 from cost_model.operations import KINDS, Counts
 from cost_model.trace import Address, Trace
@@ -73,7 +74,7 @@ def price(
         if line.latency_s is not NOTHING:
             line.latency_s = line.latency_s * timing.weights[line.layer, line.operation]
     latency = total(line.latency_s for line in lines)
-    leaks = leakage_lines(plans, leakage_charges(hardware), latency, stored)
+    leaks = leakage_lines(plans, leakage_charges(hardware), latency, stored, _converting(lines, hardware))
     return make_bill([*lines, *leaks, *areas], float(stored), timing.bars)
 
 
@@ -99,16 +100,19 @@ def price_totals(
     """
     stored, areas, price_list = _price_list(hardware, plans, algorithm, storage, samples, batch_size)
     durations = _durations(plans)
-    energy, latency, timed = Sum(), Sum(), []
+    energy, latency, timed, conversions = Sum(), Sum(), [], []
     for line in operation_lines(rows, price_list, samples):
         energy.add(line.energy_j)
+        if _converts(line):
+            conversions.append(line)
         if line.latency_s is not NOTHING:
             _lengthen(durations, line)
             timed.append((line.layer, line.operation, line.latency_s))
     timing = time_sample(durations, hardware.schedule, batch_size)
     for layer, operation, latency_s in timed:
         latency.add(latency_s * timing.weights[layer, operation])
-    for line in leakage_lines(plans, leakage_charges(hardware), latency.value, stored):
+    converting = _converting(conversions, hardware)
+    for line in leakage_lines(plans, leakage_charges(hardware), latency.value, stored, converting):
         energy.add(line.energy_j)
     figures = (energy.value, latency.value, total(line.area_m2 for line in areas), stored)
     for name, figure in zip(("energy", "latency", "area", "storage"), figures, strict=True):
@@ -195,14 +199,40 @@ def area_lines(plans: Sequence[LayerFloorplan], price_list: Sequence[AreaCharge]
     ]
 
 
+def _converting(lines: Iterable[Line], hardware: Hardware) -> dict[str, Number]:
+    """Return, per layer, the seconds that its converters convert during a sample; static power is in their energy."""
+    busy: dict[str, Number] = {}
+    if hardware.adc_model == SIMULATED_ADC:  # draws nothing else
+        return busy
+    latency_s = MODELS["adc_latency"](hardware).value
+    for line in lines:
+        if _converts(line):
+            seconds = line.count / line.samples * latency_s
+            busy[line.layer] = total((busy.get(line.layer, NOTHING), seconds))
+    return busy
+
+
+def _converts(line: Line) -> bool:
+    return line.component == "adc" and line.per == "adc_conversions"
+
+
 def leakage_lines(
-    plans: Sequence[LayerFloorplan], price_list: Sequence[LeakageCharge], latency_s: Number, storage_byte: Number
+    plans: Sequence[LayerFloorplan],
+    price_list: Sequence[LeakageCharge],
+    latency_s: Number,
+    storage_byte: Number,
+    converting_s: Mapping[str, Number] | None = None,
 ) -> list[Line]:
-    """Return one line per layer and leaking component: its instances, for as long as a sample takes."""
+    """Return one line per layer and leaking component: its instances, for as long as a sample takes.
+
+    Converters leak while they do not convert: `converting_s` are the seconds per layer in which they do.
+    """
     lines = []
     for layer, instances in _places(plans, storage_byte):
         for charge in price_list:
             held = instances.get(charge.per, 0.0) * latency_s
+            if charge.per == "adcs" and converting_s:
+                held = np.maximum(held - converting_s.get(layer, 0.0), 0.0)
             if np.any(np.greater(held, 0)):
                 lines.append(
                     Line(

@@ -169,6 +169,18 @@ def test_the_leakage_of_a_bill_is_that_of_its_own_latency():
     assert leaks.loc[leaks["component"] == "adc", "energy_j"].eq(0).all()
 
 
+def test_a_published_converter_leaks_while_it_does_not_convert():
+    design = hardware(adc_model="survey")
+    bill = assumed_bill("analog_sgd", SHAPES, design)
+    adc = bill.lines[bill.lines["component"] == "adc"].set_index(["layer", "operation", "per"])
+    instances = design.floorplan(SHAPES[0], 1).instances()["adcs"]
+    converted = adc.loc[("dense1", "forward", "adc_conversions"), "count"] / 1e8  # seconds, 1e8 conversions each
+    held = instances * bill.latency_per_sample_s
+    assert 0 < converted < held
+    count = adc.loc[("dense1", "leakage", "seconds of adcs"), "count"]
+    assert count == pytest.approx(held - converted, rel=1e-9, abs=0)
+
+
 def test_wires_and_samples_from_outside_stand_in_the_bill():
     bill = assumed_bill("analog_sgd", SHAPES, hardware(), samples=64)
     lines = bill.lines.set_index(["component", "layer", "operation"])
