@@ -183,7 +183,7 @@ class Record:
             "points": len(study.points),
             "finished": len(self.finished() & {point.run_id for point in study.points}),
             "shown_run_ids": [point.run_id for point in study.points],
-            "labels": {point.run_id: design_name(point, study.swept_keys) for point in study.points},
+            "labels": {point.run_id: design_name(point, _differing(study)) for point in study.points},
             "notes": [*LIMITS, *own, *notes, *(f"Warning: {warning}." for warning in warnings)],
         }
         with _writing(self.folder):
@@ -302,6 +302,13 @@ def _inline(value: Any) -> str:
 
 def _toml_key(key: str) -> str:
     return tomli_w.dumps({key: 0}).removesuffix(" = 0\n")
+
+
+def _differing(study: Study) -> list[str]:
+    """Return the swept keys in which the points of a study differ; all of them where it has one point."""
+    keys = list(study.swept_keys)
+    found = [key for key in keys if len({str(lookup(point.resolved, key)) for point in study.points}) > 1]
+    return found or keys
 
 
 def design_name(point: Point, swept_keys: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from cosim.reporting.design_space import MOST_LISTED, drawable, front_points, swept_names
+from cosim.reporting.design_space import MOST_LISTED, drawable, front_points, short_name, swept_names
 from cosim.reporting.engineering import (
     MISSING,
     area,
@@ -150,7 +150,7 @@ def design_table(designs: pd.DataFrame) -> DesignTable:
     front = int(drawable(designs)["on_front"].sum())
     note = f"{len(points)} of the {front} designs on the front" if front > len(points) else "Every design on the front"
     return DesignTable(
-        headers=("", "design", *(_short(name) for name in names), *costs),
+        headers=("", "design", *(short_name(name) for name in names), *costs),
         rows=tuple(
             (
                 point.letter,
@@ -228,10 +228,6 @@ def _design_costs(row: pd.Series[float]) -> tuple[str, ...]:
         storage(float(row["digital_storage_byte"])),
         percent(float(row["test_accuracy"])),
     )
-
-
-def _short(name: str) -> str:
-    return name.rsplit(".", 1)[-1].replace("_", " ")
 
 
 def _cell(value: Any) -> str:

@@ -47,6 +47,13 @@ def swept_names(designs: pd.DataFrame) -> list[str]:
     return [name for name in names if designs[name].nunique(dropna=False) > 1]
 
 
+def short_name(key: str) -> str:
+    """Return a swept key in the words of a reader; which converter has so many bits stays in it."""
+    last = key.rsplit(".", 1)[-1]
+    words = key.split(".")[-2:] if last in ("bits", "model", "name") else [last]
+    return " ".join(words).replace("_", " ")
+
+
 def drawable(designs: pd.DataFrame) -> pd.DataFrame:
     """Return the designs with a positive energy, area and latency, as logarithmic axes need."""
     costs = designs[[ENERGY[0], AREA[0], LATENCY[0]]].to_numpy(dtype=float)
@@ -165,10 +172,8 @@ def draw_designs(designs: pd.DataFrame) -> Figure:
 
 
 def swept_text(point: Point) -> str:
-    """Write the swept values of a point: the last part of each key and its value."""
-    return ", ".join(
-        f"{name.rsplit('.', 1)[-1].replace('_', ' ')} {_text(value)}" for name, value in point.swept.items()
-    )
+    """Write the swept values of a point: the short name of each key and its value."""
+    return ", ".join(f"{short_name(name)} {_text(value)}" for name, value in point.swept.items())
 
 
 def _spread(front: pd.DataFrame, count: int) -> list[int]:
