@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from rich.console import Console
@@ -14,7 +14,8 @@ from cosim.explain import assumed_activity, describe_plan, explain_study, listin
 from cosim.network import NETWORKS
 from cosim.pricing import make_scheduler
 from cosim.study import price_study
-from cost_model.hardware import list_hardware
+from cost_model.cells import list_cells
+from cost_model.hardware import AdcModelName, DacModel, list_hardware
 from device_models.families import ConstantStep
 from device_models.presets import list_devices
 
@@ -141,6 +142,13 @@ LISTS = {
 def test_listing_names_everything_of_its_kind(kind: str, names: list[str]) -> None:
     table = listing(kind)
     first = list(table.columns[0].cells)
+    if kind == "hardware":  # presets, and below them the models that a study can put into them
+        keys, first = first, list(table.columns[1].cells)
+        assert {"adc.model", "dac.model", "cell.model"} <= set(keys)
+        models = [*get_args(AdcModelName), *get_args(DacModel), "spice_reram", *list_cells()]
+        assert sorted(first[len(names) :]) == sorted(models)
+        assert set(keys[: len(names)]) == {"preset"}
+        first = first[: len(names)]
 
     assert first == names
     assert all(str(cell) for column in table.columns[:2] for cell in column.cells if column.header != "parameters")

@@ -332,7 +332,7 @@ def test_a_refresh_reaches_every_tile_and_the_composite_follows():
     group.recombine()
     np.testing.assert_allclose(group.weights, 1.5 * 0.1, rtol=1e-4)
     activity = group.refresh()
-    assert activity.coincidences == 2 * 12 * 10
+    assert activity.coincidences == 2 * 12 * (10 + 2)  # 10 pulses to write, 2 to reset each of 12 pairs in 2 tiles
     np.testing.assert_allclose(group.weights, composite_of(group), atol=1e-6)
     np.testing.assert_allclose(group.weights, 1.5 * 0.1, rtol=1e-4)
     assert group.refresh().coincidences == 0
