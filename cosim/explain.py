@@ -23,7 +23,7 @@ from cosim.study import Priced, PricedStudy
 from cost_model.adc import ADC_MODELS
 from cost_model.cells import list_cells, load_cell
 from cost_model.floorplan import LayerFloorplan
-from cost_model.hardware import DAC_BITS, SIMULATED_ADC, SIMULATED_CELL, hardware_preset, list_hardware
+from cost_model.hardware import DAC_BITS, SIMULATED_ADC, SIMULATED_CELL, SIMULATED_DACS, hardware_preset, list_hardware
 from device_models.parameters import PulsedDevice
 from device_models.presets import device_preset, list_devices, load_device
 
@@ -256,9 +256,9 @@ def _hardware() -> Iterator[tuple[str, ...]]:
         table = hardware_preset(name)
         yield "preset", name, f"{table['node_nm']:g} nm", table["summary"]
     simulated = load_calibration(hardware_preset(HardwareSection().preset)["calibration"])
-    for model in ("sar_adc", "pulse_width_dac", "capacitive_dac"):
-        key, bits = ("adc.model", simulated.bits(model)) if model == "sar_adc" else ("dac.model", simulated.bits(model))
-        name = SIMULATED_ADC if model == "sar_adc" else model.removesuffix("_dac")
+    cells = {SIMULATED_ADC: ("adc.model", "sar_adc"), **{name: ("dac.model", f"{name}_dac") for name in SIMULATED_DACS}}
+    for name, (key, cell) in cells.items():
+        bits = simulated.bits(cell)
         yield key, name, f"45 nm, {bits[0]} to {bits[-1]} bits", f"as simulated; calibration table {simulated.name}"
     for name, adc in ADC_MODELS.items():
         nodes = sorted(adc.nodes_nm) if adc.nodes_nm else list(adc.node_nm)

@@ -12,9 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from circuits.calibration import CalibrationError
 from cosim.activity import ActivityLog
 from cosim.config import ConfigError, Point, Sweep
 from cosim.costing import evaluator
+from cosim.pareto import undominated
 from cosim.priced_run import Match, PricedRun
 from cosim.sections import check_sections, shown
 from cosim.sweep import combinations, with_values
@@ -151,7 +153,7 @@ def explore(found: Sequence[Group], *, run: PricedRun | None = None, where: str 
             count = min(CHUNK, group.size - start)
             try:
                 costs = _costs(group.point, columns, match, count)
-            except HardwareError as error:
+            except (ArithmeticError, CalibrationError, HardwareError) as error:
                 raise ConfigError(f"{where}: {error}") from None
             accuracy = np.nan if match is None else match.accuracy(group.point, columns)
             filled = {name: np.broadcast_to(value, (count,)) for name, value in {**costs, ACCURACY: accuracy}.items()}
@@ -198,18 +200,8 @@ def pareto_front(designs: pd.DataFrame) -> npt.NDArray[np.bool_]:
     if designs[ACCURACY].notna().any():
         costs = np.column_stack([costs, -designs[ACCURACY].to_numpy(dtype=float)])
         known &= designs[ACCURACY].notna().to_numpy()
-    places = np.flatnonzero(known)
-    distinct, inverse = np.unique(costs[places], axis=0, return_inverse=True)  # sorted: only earlier rows can beat one
-    kept = np.ones(len(distinct), dtype=bool)
-    left = np.arange(len(distinct))
-    while len(left):
-        one = left[0]
-        beaten = (distinct[left] >= distinct[one]).all(axis=1)
-        beaten[0] = False
-        kept[left[beaten]] = False
-        left = left[1:][~beaten[1:]]
     front = np.zeros(len(designs), dtype=bool)
-    front[places] = kept[inverse.reshape(-1)]
+    front[known] = undominated(costs[known])
     return front
 
 
@@ -223,8 +215,19 @@ class Condition:
     text: str
 
     def holds(self, designs: pd.DataFrame) -> npt.NDArray[np.bool_]:
-        """Return which designs keep it; where the column is not known, none does."""
-        values = designs[self.column].to_numpy(dtype=float)
+        """Return which designs keep it; where the column is not known, none does.
+
+        Raises
+        ------
+        ConfigError
+            If the column holds names.
+        """
+        try:
+            values = designs[self.column].to_numpy(dtype=float)
+        except (TypeError, ValueError):
+            raise ConfigError(
+                f"--where {self.text!r}: {self.column} holds names, not numbers; give it one value in the study instead"
+            ) from None
         compare = {"<=": np.less_equal, ">=": np.greater_equal, "<": np.less, ">": np.greater, "=": np.equal}
         result: npt.NDArray[np.bool_] = compare[self.comparison](values, self.limit) & np.isfinite(values)
         return result

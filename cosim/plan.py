@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # the pricing path stays free of compiled kernels
     from cosim.tile_group import TileGroup
 
 Activity = ReadActivity | PulseActivity
-Number = Callable[[str], Any]
+ValueOf = Callable[[str], Any]
 Columns = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float32]
 
@@ -65,7 +65,7 @@ class Step(ABC):
         """
 
     @abstractmethod
-    def assumed(self, floor: LayerFloorplan, number: Number, vectors: float, times: float) -> Activity:
+    def assumed(self, floor: LayerFloorplan, number: ValueOf, vectors: float, times: float) -> Activity:
         """Return the activity that pricing without training assumes; it does not depend on the arrays.
 
         Parameters
@@ -89,7 +89,7 @@ class Step(ABC):
         raise NotImplementedError(f"{type(self).__name__} is performed by the network")
 
 
-def assumed_read(floor: LayerFloorplan, number: Number, vectors: float, *, forward: bool) -> ReadActivity:
+def assumed_read(floor: LayerFloorplan, number: ValueOf, vectors: float, *, forward: bool) -> ReadActivity:
     """Return the lines that pricing assumes to be driven."""
     driven, _ = floor.sides(forward)
     lines = vectors * driven.lines * number("activity_input_density")
@@ -117,7 +117,7 @@ class Forward(Step):
         assert isinstance(activity, ReadActivity)
         return operations.read_counts(floor, activity, tiles=self.tiles, forward=self.forward)
 
-    def assumed(self, floor: LayerFloorplan, number: Number, vectors: float, times: float) -> Activity:
+    def assumed(self, floor: LayerFloorplan, number: ValueOf, vectors: float, times: float) -> Activity:
         """Return the lines that are assumed to be driven."""
         return assumed_read(floor, number, vectors, forward=self.forward)
 
@@ -157,7 +157,7 @@ class Update(Step):
         assert isinstance(activity, PulseActivity)
         return operations.update_counts(floor, activity)
 
-    def assumed(self, floor: LayerFloorplan, number: Number, vectors: float, times: float) -> Activity:
+    def assumed(self, floor: LayerFloorplan, number: ValueOf, vectors: float, times: float) -> Activity:
         """Return the assumed slots and hits."""
         inputs, outputs = floor.shape.inputs, floor.shape.outputs
         fires, slots = number("activity_pulse_probability"), vectors * number("activity_update_slots")
@@ -210,7 +210,7 @@ class ColumnTransfer(Step):
         assert isinstance(activity, PulseActivity)
         return operations.transfer_counts(floor, activity, reads=times, work=self.work)
 
-    def assumed(self, floor: LayerFloorplan, number: Number, vectors: float, times: float) -> Activity:
+    def assumed(self, floor: LayerFloorplan, number: ValueOf, vectors: float, times: float) -> Activity:
         """Return the assumed slots and hits."""
         slots = times * number(self.slots)
         hits = slots * floor.shape.outputs * number("activity_pulse_probability")
@@ -263,7 +263,7 @@ class Accumulate(Step):
         """Return the digital work."""
         return operations.outer_product_counts(floor, activity.vectors, mini_batches=times)
 
-    def assumed(self, floor: LayerFloorplan, number: Number, vectors: float, times: float) -> Activity:
+    def assumed(self, floor: LayerFloorplan, number: ValueOf, vectors: float, times: float) -> Activity:
         """Return the vectors."""
         return ReadActivity(vectors, 0, 0)
 
@@ -295,7 +295,7 @@ class WriteBuffer(Step):
         assert isinstance(activity, PulseActivity)
         return operations.buffer_write_counts(floor, activity, writes=times)
 
-    def assumed(self, floor: LayerFloorplan, number: Number, vectors: float, times: float) -> Activity:
+    def assumed(self, floor: LayerFloorplan, number: ValueOf, vectors: float, times: float) -> Activity:
         """Return the assumed slots and hits."""
         slots = times * floor.shape.outputs * number("activity_buffer_slots")
         hits = slots * floor.shape.inputs * number("activity_pulse_probability")
@@ -327,7 +327,7 @@ class DigitalUpdate(Step):
         """Return the digital work."""
         return operations.digital_matrix_counts(floor, activity.vectors, mini_batches=times, update=True)
 
-    def assumed(self, floor: LayerFloorplan, number: Number, vectors: float, times: float) -> Activity:
+    def assumed(self, floor: LayerFloorplan, number: ValueOf, vectors: float, times: float) -> Activity:
         """Return the vectors."""
         return ReadActivity(vectors, 0, 0)
 
@@ -358,7 +358,7 @@ class Refresh(Step):
         assert isinstance(activity, PulseActivity)
         return operations.transfer_counts(floor, activity, reads=2 * times * floor.shape.inputs * floor.tiles)
 
-    def assumed(self, floor: LayerFloorplan, number: Number, vectors: float, times: float) -> Activity:
+    def assumed(self, floor: LayerFloorplan, number: ValueOf, vectors: float, times: float) -> Activity:
         """Return no pulses: how many pairs wear out follows from the training alone."""
         return PulseActivity(0, 0, 0, 0, 0, 0)
 
@@ -385,7 +385,7 @@ class Program(Step):
         pulses, cells = activity.coincidences, activity.cells_touched
         return operations.program_counts(floor, pulses=pulses, cells=cells, rows=activity.vectors)
 
-    def assumed(self, floor: LayerFloorplan, number: Number, vectors: float, times: float) -> Activity:
+    def assumed(self, floor: LayerFloorplan, number: ValueOf, vectors: float, times: float) -> Activity:
         """Return nothing: how many pulses initial weights need follows from the devices."""
         return programming(0, 0, 0)
 

@@ -14,7 +14,17 @@ import pandas as pd
 
 from cosim.config import Point, Study, Sweep, load_study, make_study
 from cosim.costing import cost_tables
-from cosim.exploration import explore, groups, is_vectorised, pareto_front, read_condition, read_figure, satisfying
+from cosim.exploration import (
+    ACCURACY,
+    COSTS,
+    explore,
+    groups,
+    is_vectorised,
+    pareto_front,
+    read_condition,
+    read_figure,
+    satisfying,
+)
 from cosim.priced_run import PricedRun
 from cosim.pricing import price_point
 from cosim.probe import health_lines, point_health
@@ -225,11 +235,11 @@ def price_study(
     ConfigError
         If something is not allowed.
     """
+    limits = [read_condition(text, [*sweep.axes, *COSTS, ACCURACY]) for text in conditions]
+    column = read_figure(smallest)
     source = None if run is None else PricedRun(run)
     found = groups(sweep)
     designs = explore(found, run=source, where=sweep.where)
-    limits = [read_condition(text, list(designs.columns)) for text in conditions]
-    column = read_figure(smallest)
     designs["on_front"] = pareto_front(designs)
     designs["kept"] = satisfying(designs, limits)
     designs.insert(0, "design", range(len(designs)))

@@ -9,7 +9,19 @@ import numpy as np
 from pydantic import Field
 
 from cosim.algorithms.algorithm import Algorithm, Parameters
-from cosim.plan import Activity, Backward, Columns, ColumnTransfer, Forward, Number, Plan, Step, Update, Values
+from cosim.plan import (
+    Activity,
+    Backward,
+    Columns,
+    ColumnTransfer,
+    Forward,
+    Plan,
+    Program,
+    Update,
+    ValueOf,
+    Values,
+    programming,
+)
 from cost_model import operations
 from cost_model.floorplan import LayerFloorplan, MatrixShape, StorageNeeds
 from cost_model.operations import Counts, PulseActivity, TransferWork
@@ -66,22 +78,17 @@ class TrackedTransfer(ColumnTransfer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Retrack(Step):
+class Retrack(Program):
     """With some probability flip the chopper, and program the tracker tile with the digital mean."""
 
+    target: int = TRACKER
     probability: float
-    kind: ClassVar[str] = "program"
-
-    @property
-    def tile(self) -> str:
-        """The tracker."""
-        return str(TRACKER)
 
     def perform(self, layer: Layer) -> Activity:
         """Flip or not; the counts are those of the pulses that the change of the tracker needs."""
         group = layer.matrix
         if group.uniform(1)[0] >= self.probability:
-            return PulseActivity(0, 0, 0, 0, 0, 0)
+            return programming(0, 0, 0)
         sign = chopper(group)
         sign *= -1
         tracker = group.tiles[TRACKER]
@@ -92,19 +99,13 @@ class Retrack(Step):
         group.set_significances((scale, float(sign[0]) * gain, -float(sign[0]) * gain))
         group.recombine()
         pulses, rows = float(needed.sum()), float(np.count_nonzero(needed.any(axis=1)))
-        return PulseActivity(rows, 0, pulses, pulses, pulses, float(np.count_nonzero(needed)))
+        return programming(pulses, float(np.count_nonzero(needed)), rows)
 
-    def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> Counts:
-        """Return the counts of programming."""
-        assert isinstance(activity, PulseActivity)
-        pulses, cells = activity.coincidences, activity.cells_touched
-        return operations.program_counts(floor, pulses=pulses, cells=cells, rows=activity.vectors)
-
-    def assumed(self, floor: LayerFloorplan, number: Number, vectors: float, times: float) -> Activity:
+    def assumed(self, floor: LayerFloorplan, number: ValueOf, vectors: float, times: float) -> Activity:
         """Return one pulse per cross-point and flip."""
         flips = times * self.probability
         cells = flips * floor.shape.cells
-        return PulseActivity(flips * floor.shape.outputs, 0, cells, cells, cells, cells)
+        return programming(cells, cells, flips * floor.shape.outputs)
 
     def describe(self) -> str:
         """Return the probability."""

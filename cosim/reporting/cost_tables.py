@@ -13,7 +13,7 @@ from cosim.reporting.atomic import atomic_path
 from cosim.reporting.breakdown import QUANTITIES, cost_by, ordered
 from cosim.reporting.engineering import MISSING, Scale, axis_scale, quantity, quantity_range, three_digits
 from cosim.reporting.figures import configurations_of
-from cosim.reporting.frames import load_run
+from cosim.reporting.frames import RunFrames, load_run
 from cosim.reporting.tornado import RESULTS
 from cosim.tables import TOTALS
 
@@ -116,7 +116,11 @@ def write_cost_tables(folder: Path) -> list[Path]:
     ValueError
         If the folder holds nothing to report.
     """
-    frames = load_run(folder)
+    return write_tables_of(load_run(folder))
+
+
+def write_tables_of(frames: RunFrames) -> list[Path]:
+    """Write ``bill.md`` and ``bill.tex`` of a run that has been read; see `write_cost_tables`."""
     if frames.bill.empty:
         return []
     labels = configurations_of(frames)["label"]

@@ -28,7 +28,7 @@ from cosim.reporting.cost_sections import (
     design_table,
     floorplan_tables,
 )
-from cosim.reporting.cost_tables import write_cost_tables
+from cosim.reporting.cost_tables import write_tables_of
 from cosim.reporting.engineering import engineering, percent, percent_spread
 from cosim.reporting.figures import SECTIONS, Drawing, configurations_of, save_drawings
 from cosim.reporting.frames import RunFrames, load_run
@@ -101,8 +101,7 @@ def write_page(folder: Path) -> Path:
     with atomic_path(page) as temporary:
         html = _template().render(_content(frames, configurations, pictures))
         temporary.write_text(html, encoding="utf-8", newline="\n")
-    if not frames.bill.empty:
-        write_cost_tables(folder)
+    write_tables_of(frames)
     return page
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cosim.pareto import undominated
+
 
 def pareto_front(cost: ArrayLike, accuracy: ArrayLike) -> NDArray[np.bool_]:
     """Mark the points on the Pareto front: cost as low, accuracy as high as possible.
@@ -24,19 +26,5 @@ def pareto_front(cost: ArrayLike, accuracy: ArrayLike) -> NDArray[np.bool_]:
         raise ValueError(f"cost {costs.shape} and accuracy {accuracies.shape} need the same length in one dimension")
     finite = np.isfinite(costs) & np.isfinite(accuracies)
     front = np.zeros(costs.shape, dtype=bool)
-    front[finite] = _undominated(costs[finite], accuracies[finite])
-    return front
-
-
-def _undominated(cost: NDArray[np.float64], accuracy: NDArray[np.float64]) -> NDArray[np.bool_]:
-    order = np.lexsort((-accuracy, cost))
-    ascending = accuracy[order]
-    best_before = np.concatenate(([-np.inf], np.maximum.accumulate(ascending)[:-1]))
-    kept = ascending > best_before
-    equal = np.zeros_like(kept)
-    equal[1:] = (cost[order][1:] == cost[order][:-1]) & (ascending[1:] == ascending[:-1])
-    for place in np.flatnonzero(equal):
-        kept[place] = kept[place - 1]
-    front = np.empty_like(kept)
-    front[order] = kept
+    front[finite] = undominated(np.column_stack([costs[finite], -accuracies[finite]]))
     return front

@@ -107,6 +107,24 @@ def test_a_value_that_no_design_can_have_is_refused_by_name(key: str, values: li
     assert message in str(caught.value)
 
 
+def test_what_a_later_design_lacks_in_the_calibration_table_is_refused(tmp_path: Path) -> None:
+    rows = "".join(f"{bits},1e-13,1e-9,1e-10,bench\n" for bits in (8, 12))
+    (tmp_path / "adc.csv").write_text(f"bits,energy_j,latency_s,area_m2,source\n{rows}")
+    hardware = {"ideal_io": True, "adc": {"model": "table", "table": "adc.csv"}}
+    sweep = make_sweep({**STUDY, "hardware": hardware, "sweep": {"hardware.adc.bits": [8, 12]}}, folder=tmp_path)
+    with pytest.raises(ConfigError, match=r"sample_hold .* is not characterised at bits = 12"):
+        explore(groups(sweep))
+
+
+def test_a_limit_on_names_and_a_bad_limit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep = sweep_of({"hardware.adc.model": ["spice_sar", "survey"]})
+    with pytest.raises(ConfigError, match=r"hardware\.adc\.model holds names, not numbers"):
+        price_study(sweep, conditions=["hardware.adc.model >= 3"], bands=False)
+    monkeypatch.setattr("cosim.study.explore", lambda *_, **__: pytest.fail("priced before the limits were read"))
+    with pytest.raises(ConfigError, match="enregy is unknown"):
+        price_study(sweep, conditions=["enregy <= 1"])
+
+
 def slow_front(rows: np.ndarray) -> list[bool]:
     """Return which rows no other beats, pair by pair; all columns are to be small."""
     return [not any((other <= row).all() and (other < row).any() for other in rows) for row in rows]
