@@ -136,10 +136,15 @@ class Backward(Forward):
 
 @dataclass(frozen=True, kw_only=True)
 class Update(Step):
-    """Rank-1 updates of one tile by pulse coincidence, one per vector, in order."""
+    """Rank-1 updates of one tile by pulse coincidence, one per vector, in order.
+
+    A `counted` one tells the algorithm how many device pulses it gave: per slot, the number of pulsed input lines times
+    the number of pulsed output lines, added up.
+    """
 
     target: int
     rate: float
+    counted: bool = False
     kind: ClassVar[str] = "update"
 
     @property
@@ -155,7 +160,7 @@ class Update(Step):
     def counts(self, floor: LayerFloorplan, activity: Activity, times: float) -> Counts:
         """Return the counts of pulsed rank-1 updates."""
         assert isinstance(activity, PulseActivity)
-        return operations.update_counts(floor, activity)
+        return operations.update_counts(floor, activity, counted=self.counted)
 
     def assumed(self, floor: LayerFloorplan, number: ValueOf, vectors: float, times: float) -> Activity:
         """Return the assumed slots and hits."""

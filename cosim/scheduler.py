@@ -17,11 +17,11 @@ import numpy.typing as npt
 
 from cosim.activity import Activity, ActivityLog, Address
 from cosim.algorithms import Algorithm
-from cosim.plan import Backward, Calibrate, Forward, Plan, Program, Refresh, Step, programming
+from cosim.plan import Backward, Calibrate, Forward, Plan, Program, Refresh, Step, Update, programming
 from cost_model import operations
 from cost_model.floorplan import LayerFloorplan, MatrixShape
 from cost_model.hardware import Hardware
-from cost_model.operations import Counts, Operation
+from cost_model.operations import Counts, Operation, PulseActivity
 from cost_model.trace import Trace
 from device_models.parameters import PulsedDevice
 
@@ -95,7 +95,9 @@ class Scheduler:
         for layer, plan in zip(network.layers, self.plans, strict=True):
             for step in plan:
                 if not isinstance(step, Forward) and self.mini_batches % step.every == 0:
-                    self._add(layer, step, step.perform(layer))
+                    activity = step.perform(layer)
+                    self._add(layer, step, activity)
+                    self._tell(layer.spec.shape, step, activity, mini_batches=1)
             if self.algorithm.significances and self.device.fades:
                 layer.matrix.age()
             layer.change_bias(self._learning_rate)
@@ -140,6 +142,12 @@ class Scheduler:
         result, activity = layer.matrix.read(values, forward=step.forward)
         self._add(layer, step, activity)
         return result
+
+    def _tell(self, shape: MatrixShape, step: Step, activity: Activity, *, mini_batches: int) -> None:
+        """Tell the algorithm how many device pulses it gave, where it has asked for a count."""
+        if isinstance(step, Update) and step.counted:
+            assert isinstance(activity, PulseActivity)
+            self.algorithm.observe_pulses(shape.name, float(activity.coincidences) / shape.cells / mini_batches)
 
     # The trace.
 
@@ -213,6 +221,7 @@ class Scheduler:
             Mini-batches over all epochs.
         """
         self.settle()
+        self._assume_pulses(samples=samples, mini_batches=mini_batches)
         scale = next((value for value in self.algorithm.significances if value), 0.0)
         for floor, plan in zip(self.floorplans, self.plans, strict=True):
             name = floor.shape.name
@@ -228,6 +237,16 @@ class Scheduler:
                     times = performed * step.size
                     activity = step.assumed(floor, self.hardware.number, vectors, times)
                     self._note(name, step, activity, times=times, vectors=vectors)
+
+    def _assume_pulses(self, *, samples: int, mini_batches: int) -> None:
+        """Tell an algorithm that counts pulses what the preset itself assumes: one plan for designs of any activity."""
+        for floor, plan in zip(self.floorplans, self.plans, strict=True):
+            for step in plan:
+                if isinstance(step, Update):
+                    vectors = samples * floor.shape.positions
+                    activity = step.assumed(floor, lambda name: self.hardware.quantity(name).value, vectors, 1)
+                    self._tell(floor.shape, step, activity, mini_batches=mini_batches)
+        self.set_learning_rate(self._learning_rate)
 
     def take_activity(self, log: ActivityLog) -> None:
         """Record the activity of another training of the same study, perhaps on another design.

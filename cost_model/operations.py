@@ -14,6 +14,8 @@ import numpy as np
 from cost_model.floorplan import LayerFloorplan
 from cost_model.numbers import Number
 
+COUNTING_OPERATIONS = 2  # per slot: pulsed input lines times pulsed output lines, added up
+
 KINDS = ("program", "calibrate", "forward", "backward", "update", "transfer", "refresh", "digital")
 
 COUNTS: dict[str, str] = {
@@ -251,11 +253,15 @@ def pulse_counts(plan: LayerFloorplan, activity: PulseActivity) -> Counts:
     )
 
 
-def update_counts(plan: LayerFloorplan, activity: PulseActivity) -> Counts:
-    """Return what rank-1 updates by pulse coincidence activate, with the digital set-up of their trains."""
+def update_counts(plan: LayerFloorplan, activity: PulseActivity, *, counted: bool = False) -> Counts:
+    """Return what rank-1 updates by pulse coincidence activate, with the digital set-up of their trains.
+
+    Where device pulses are `counted`, each slot takes a multiplication and an addition.
+    """
     vector_lines = sum(plan.vector_lengths)
+    counting = COUNTING_OPERATIONS * activity.slots if counted else 0.0
     return pulse_counts(plan, activity) + counts(
-        digital_operations=activity.vectors * vector_lines,
+        digital_operations=activity.vectors * vector_lines + counting,
         register_bytes=activity.vectors * vector_lines * plan.conventions.vector_bytes,
     )
 

@@ -75,7 +75,7 @@ class Algorithm(ABC):
 
     @property
     def changes_with_progress(self) -> bool:
-        """Whether plans depend on `progress`, the part of the training that is done, 0 to 1."""
+        """Whether plans depend on `progress`, the part of the training that is done, 0 to 1, or on counted pulses."""
         return False
 
     def health(self, budget: Budget) -> list[Check]:
@@ -87,6 +87,9 @@ class Algorithm(ABC):
     def observe(self, loss: float, *, epoch_end: bool) -> bool:
         """See the loss of a mini-batch, or the mean of an epoch; return whether the plan has changed."""
         return False
+
+    def observe_pulses(self, layer: str, per_cell: float) -> None:  # noqa: B027 (most algorithms do not count)
+        """See how many device pulses a counted update of one mini-batch gave a cross-point, mean over the layer."""
 
     def settle(self) -> None:  # noqa: B027 (most algorithms have one phase)
         """Go to the last phase of training; pricing without training assumes it from the start."""

@@ -18,12 +18,14 @@ from cosim.algorithms.algorithm import Algorithm, Parameters
 from cosim.health import Budget, Check, at_least, at_most, noise_spread
 from cosim.plan import Backward, Forward, Plan, Step, Transfer, Update
 from cost_model.floorplan import MatrixShape
+from device_models.parameters import PulsedDevice
 
 AGGRESSIVE_SWITCHES = 3
 MILD_WINDOW = 5
 # Limits of the health line; where they come from stands in `ResidualLearning.health`.
 STEP_MAX, NOISE_MAX, HOP_RATIO_MIN, WINDUP_MAX, SWEEPS_MIN = 0.15, 0.05, 2.0, 1.0, 5.0
 ROUNDING = 1e-9
+SHARE_MIN = 1e-9  # of a column per mini-batch, where a layer gets no pulses at all
 # Parameters of a transfer that are given one by one, or all derived from column_rate; where one is given, the others.
 TRANSFER_DEFAULTS = {
     "transfer_rate": 0.02,
@@ -35,8 +37,9 @@ TRANSFER_DEFAULTS = {
 
 # The balanced setting.
 BALANCED_SCALE, BALANCED_SCALE_FEW, FEW_TILES = 0.5, 0.25, 4
-FINEST, GAMMA_MAX, GRADIENT_STEP = 1 / 64, 0.5, 0.1
-COLUMN_RATE, COLUMN_RATE_RATIO, COOLING = 0.02, 4.0, 0.1
+FINEST, GAMMA_MAX, GRADIENT_STEP = 1 / 64, 0.5, 0.03
+COLUMN_RATE, COLUMN_RATE_RATIO, COOLING, LOOP_GAIN = 0.02, 6.0, 0.1, 0.2
+PULSE_WINDOW = 1000  # mini-batches that counted pulses are averaged over
 
 
 def paper_setting(tiles: int, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,13 +64,14 @@ def balanced_setting(tiles: int, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return a setting that holds for any number of tiles: the finest one quiet, the gradient step the same.
 
     kappa leaves the coarse tiles enough range; gamma then brings the finest tile to `FINEST` whatever their number,
-    and the fast rate brings the gradient step in the composite weight to `GRADIENT_STEP`. Columns are taken over at
-    one rate in all layers, which falls toward the end of the training so that the noise of the transfers freezes out.
+    and the fast rate brings the gradient step in the composite weight to `GRADIENT_STEP`. Columns are taken over as
+    fast as the finest tile of their layer turns over, and more rarely toward the end of the training, so that the noise
+    of the transfers freezes out.
     """
     weight_scale = given.get("weight_scale", BALANCED_SCALE if tiles > FEW_TILES else BALANCED_SCALE_FEW)
     finest = tiles - 1
     gamma = given.get("gamma", min((FINEST / weight_scale) ** (1 / finest), GAMMA_MAX) if finest else 0.5)
-    transfers = {"column_rate": COLUMN_RATE, "column_rate_ratio": COLUMN_RATE_RATIO}
+    transfers = {"column_rate": COLUMN_RATE, "column_rate_ratio": COLUMN_RATE_RATIO, "loop_gain": LOOP_GAIN}
     return {
         "gamma": gamma,
         "weight_scale": weight_scale,
@@ -104,6 +108,12 @@ class ResidualLearningParameters(Parameters):
         description="share of a column of the finest tile that its neighbour takes over per mini-batch",
     )
     column_rate_ratio: float | None = Field(None, ge=1, description="each coarser transfer is this many times slower")
+    loop_gain: float | None = Field(
+        None,
+        gt=0,
+        description="column_rate is lowered to this over the memory of the finest tile, from the pulses that it gets "
+        "in each layer; not at all where not given",
+    )
     cooling: float = Field(1.0, gt=0, le=1, description="what is left of the transfer rates at the end of the training")
     transfer_rate: float | None = Field(None, ge=0, description="of source tile n: times transfer_rate_ratio^n")
     transfer_rate_ratio: float | None = Field(None, gt=0)
@@ -138,6 +148,8 @@ class ResidualLearningParameters(Parameters):
     def one_way_to_transfer(self) -> ResidualLearningParameters:
         """Refuse transfers that are given both ways."""
         one_by_one = any(getattr(self, key) is not None for key in TRANSFER_DEFAULTS)
+        if self.loop_gain is not None and one_by_one:
+            raise ValueError("loop_gain lowers column_rate, which is not given; leave it out, or give column_rate")
         if self.column_rate is not None and one_by_one:
             raise ValueError(
                 "column_rate is given together with transfer_rate, transfer_period or transfer_columns, which follow "
@@ -158,6 +170,9 @@ class ResidualLearning(Algorithm):
         self.finest = parameters.tiles - 1
         self.warmed = 0 if parameters.warm_start != "off" else self.finest
         self.losses: list[float] = []
+        self.pulses: dict[str, float] = {}  # per cross-point and mini-batch, by layer
+        self.counted: dict[str, int] = {}
+        self.settled = False
 
     @property
     def significances(self) -> tuple[float, ...]:
@@ -172,16 +187,18 @@ class ResidualLearning(Algorithm):
 
     @property
     def changes_with_progress(self) -> bool:
-        """Whether transfers cool down."""
-        return bool(self.parameters.cooling < 1)
+        """Whether transfers cool down or follow the pulses."""
+        return bool(self.parameters.cooling < 1 or self.parameters.loop_gain is not None)
 
     def plan(self, shape: MatrixShape, learning_rate: float) -> Plan:
         """Forward, backward, pulsed update of the finest tile; then the cascade, or warm-start transfers."""
-        steps: tuple[Step, ...] = (Forward(), Backward(), Update(target=self.finest, rate=self.parameters.fast_rate))
+        own = self.parameters
+        update = Update(target=self.finest, rate=own.fast_rate, counted=own.loop_gain is not None)
+        steps: tuple[Step, ...] = (Forward(), Backward(), update)
         if self.warmed >= self.finest:
             return (*steps, *(self.transfer(n, n - 1, shape) for n in range(self.finest, 0, -1)))
         steps = (*steps, self.transfer(self.finest, self.warmed, shape))
-        as_printed = self.parameters.warm_start in ("epoch", "mini_batch")
+        as_printed = own.warm_start in ("epoch", "mini_batch")
         if as_printed or self.warmed == self.finest - 1:
             return steps
         # The finest pair stays at work: its neighbour would stand empty while a coarse tile is warmed.
@@ -190,25 +207,43 @@ class ResidualLearning(Algorithm):
     def transfer(self, source: int, target: int, shape: MatrixShape) -> Transfer:
         """Return the transfer from one tile to another; rate and period are those of the source."""
         own = self.parameters
-        left = own.cooling**self.progress
-        if own.column_rate is None:
-            columns = min(own.transfer_columns, shape.inputs)
-            rate = own.transfer_rate * own.transfer_rate_ratio**source
-            every = own.transfer_period * own.transfer_period_ratio ** (self.finest - source)
+        if own.column_rate is not None:
+            share = self.column_share(source, shape, self.pulses.get(shape.name)) * self.left
+            columns, every, rate = visits(share, shape.inputs, self.visit_rate)
         else:
-            columns, every, rate = visits(self.share(source), shape.inputs, self.visit_rate)
-        return Transfer(source=source, target=target, rate=rate * left, columns=columns, every=int(every))
+            columns = min(own.transfer_columns, shape.inputs)
+            rate = own.transfer_rate * own.transfer_rate_ratio**source * self.left
+            every = int(own.transfer_period * own.transfer_period_ratio ** (self.finest - source))
+        return Transfer(source=source, target=target, rate=rate, columns=columns, every=every)
 
-    def share(self, source: int) -> float:
-        """Return the share of a column that moves on per mini-batch, before cooling, where it is what is given."""
-        own = self.parameters
-        return float(own.column_rate / own.column_rate_ratio ** (self.finest - source))
+    @property
+    def left(self) -> float:
+        """What cooling has left of the transfers; their mean over a training that is priced without being done."""
+        cooling: float = self.parameters.cooling
+        return mean_left(cooling) if self.settled else cooling**self.progress
 
-    def column_share(self, source: int, shape: MatrixShape) -> float:
-        """Return the share of a column that moves on per mini-batch, rate x columns / (fan-in x period), uncooled."""
-        step = self.transfer(source, source - 1, shape)
-        left: float = self.parameters.cooling**self.progress
-        return step.rate / left * step.columns / (shape.inputs * step.every)
+    def column_share(self, source: int, shape: MatrixShape, pulses: float | None = None) -> float:
+        """Return the share of a column that moves on per mini-batch, rate x columns / (fan-in x period), uncooled.
+
+        `pulses` of the finest tile per cross-point and mini-batch limit it to `loop_gain` over the tile's memory.
+        """
+        own, hops = self.parameters, self.finest - source
+        if own.column_rate is None:
+            rate = own.transfer_rate * own.transfer_rate_ratio**source
+            columns = min(own.transfer_columns, shape.inputs)
+            return float(rate * columns / (shape.inputs * own.transfer_period * own.transfer_period_ratio**hops))
+        share = own.column_rate
+        if own.loop_gain is not None and pulses is not None and self.device is not None:
+            forgotten = forgotten_share(self.device, pulses)
+            if forgotten is not None:
+                share = min(share, max(own.loop_gain * forgotten, SHARE_MIN))
+        return float(share / own.column_rate_ratio**hops)
+
+    def observe_pulses(self, layer: str, per_cell: float) -> None:
+        """Average the pulses of the finest tile, over all mini-batches at first and over `PULSE_WINDOW` later."""
+        seen = self.counted[layer] = min(self.counted.get(layer, 0) + 1, PULSE_WINDOW)
+        mean = self.pulses.get(layer, 0.0)
+        self.pulses[layer] = mean + (per_cell - mean) / seen
 
     @property
     def visit_rate(self) -> float:
@@ -271,51 +306,63 @@ class ResidualLearning(Algorithm):
 
     def _sweeps(self, budget: Budget) -> Check:
         """Return how often the slowest layer passes the finest tile on during the training."""
-        layer = min(budget.shapes, key=lambda shape: self.column_share(self.finest, shape))
-        cooling = self.parameters.cooling
-        mean = (1 - cooling) / -math.log(cooling) if cooling < 1 else 1.0
-        sweeps = self.column_share(self.finest, layer) * budget.mini_batches * mean
+        layer = min(
+            budget.shapes,
+            key=lambda shape: self.column_share(self.finest, shape, self._expected_pulses(budget, shape)),
+        )
+        share = self.column_share(self.finest, layer, self._expected_pulses(budget, layer))
+        sweeps = share * budget.mini_batches * mean_left(self.parameters.cooling)
         limit = f"at least {SWEEPS_MIN:g}, slowest layer {layer.name}"
-        advice = "" if sweeps >= SWEEPS_MIN else self._more_sweeps(sweeps)
+        held = share < self.column_share(self.finest, layer)
+        advice = "" if sweeps >= SWEEPS_MIN else self._more_sweeps(sweeps, held=held)
         return Check("sweeps of the finest tile", sweeps, limit, advice)
 
-    def _more_sweeps(self, sweeps: float) -> str:
-        """Return what to change for `SWEEPS_MIN` sweeps."""
+    def _more_sweeps(self, sweeps: float, *, held: bool) -> str:
+        """Return what to change for `SWEEPS_MIN` sweeps, where the loop gain holds the transfers back or does not."""
         if not sweeps:
             return "raise transfer_rate above 0"
         factor = SWEEPS_MIN / sweeps
         longer = f"train {at_least(factor)} times longer"
         rate = self.parameters.column_rate
+        if held:
+            return f"raise loop_gain or fast_rate by a factor of {at_least(factor)}, or {longer}"
         if rate is None:
             return f"raise transfer_rate by a factor of {at_least(factor)}, or {longer}"
         return f"raise column_rate to {at_least(rate * factor)}, or {longer}" if rate * factor <= 1 else longer
 
     def _windup(self, budget: Budget) -> list[Check]:
         """Return transfer rate x memory of the finest tile in the layer where it is largest; nothing without data."""
-        if budget.activity is None:
-            return []
-        device = budget.device
-        slope = device.asymmetry_slope() or 0.0
         values = {}
         for shape in budget.shapes:
-            hits = self.parameters.fast_rate * budget.activity.products[shape.name] / device.granularity
-            if slope > 0 and hits > 0:
-                memory = 1 / (device.granularity * slope * hits)
-                values[shape.name] = self.column_share(self.finest, shape) * memory
+            pulses = self._expected_pulses(budget, shape)
+            forgotten = None if pulses is None else forgotten_share(budget.device, pulses)
+            if forgotten:
+                values[shape.name] = self.column_share(self.finest, shape, pulses) / forgotten
         if not values:
             return []
         layer = max(values, key=lambda name: values[name])
-        product = values[layer]
+        product, own = values[layer], self.parameters
         advice = ""
-        if product > WINDUP_MAX:
-            key = "transfer_rate" if self.parameters.column_rate is None else "column_rate"
+        if product > WINDUP_MAX * (1 + ROUNDING) and own.loop_gain is not None:
+            advice = f"lower loop_gain to {WINDUP_MAX:g} or less"
+        elif product > WINDUP_MAX * (1 + ROUNDING):
+            key = "transfer_rate" if own.column_rate is None else "column_rate"
             advice = f"lower {key} or raise fast_rate by a factor of {at_least(product / WINDUP_MAX)}"
+            if own.column_rate is not None:
+                advice += ", or give loop_gain"
         limit = f"at most {WINDUP_MAX:g}, layer {layer}, first mini-batch"
         return [Check("transfer rate x memory of the finest tile", product, limit, advice)]
 
+    def _expected_pulses(self, budget: Budget, shape: MatrixShape) -> float | None:
+        """Return the pulses of the finest tile per cross-point in a mini-batch like the first one."""
+        if budget.activity is None:
+            return None
+        return float(self.parameters.fast_rate * budget.activity.products[shape.name] / budget.device.granularity)
+
     def settle(self) -> None:
-        """Go straight to the cascade."""
+        """Go straight to the cascade, with the transfers of a mean mini-batch."""
         self.warmed = self.finest
+        self.settled = True
 
     def notes(self) -> list[str]:
         """Return what pricing assumes about the warm start."""
@@ -324,13 +371,22 @@ class ResidualLearning(Algorithm):
         return ["warm start ends in training; without it the cascade is priced from the start"]
 
     def state(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return the tile that is being warmed up and the losses seen."""
-        return {"warmed": np.array(self.warmed), "losses": np.array(self.losses, dtype=np.float64)}
+        """Return the tile that is being warmed up, the losses seen and the pulses counted."""
+        return {
+            "warmed": np.array(self.warmed),
+            "losses": np.array(self.losses, dtype=np.float64),
+            "layers": np.array(list(self.pulses), dtype=np.str_),
+            "pulses": np.array(list(self.pulses.values()), dtype=np.float64),
+            "counted": np.array(list(self.counted.values()), dtype=np.int64),
+        }
 
     def restore(self, state: dict[str, npt.NDArray[np.generic]]) -> None:
         """Take over a state that `state` returned."""
         self.warmed = int(state["warmed"])
         self.losses = [float(value) for value in state["losses"]]
+        layers = state["layers"].tolist()
+        self.pulses = dict(zip(layers, state["pulses"].tolist(), strict=True))
+        self.counted = dict(zip(layers, state["counted"].tolist(), strict=True))
 
 
 def _step(step: float, finest: float) -> Check:
@@ -362,14 +418,30 @@ def _reach(gamma: float, tiles: int) -> float:
 def visits(share: float, inputs: int, most: float) -> tuple[int, int, float]:
     """Return columns, period and rate of transfers that take over a share of every column per mini-batch.
 
-    As few columns as possible: the rate is as near to `most` as whole columns and periods allow.
+    As few columns as possible: the rate is as near to `most` as whole columns and periods of a power of two allow, so
+    that visits stay in step where the share changes slowly.
     """
     per_mini_batch = share * inputs / most
     if per_mini_batch >= 1:
         columns, period = min(math.ceil(per_mini_batch), inputs), 1
     else:
-        columns, period = 1, max(int(1 / per_mini_batch), 1)
+        columns, period = 1, 2 ** int(math.log2(1 / per_mini_batch))
     return columns, period, share * inputs * period / columns
+
+
+def forgotten_share(device: PulsedDevice, pulses: float) -> float | None:
+    """Return the share of its content that a tile forgets per mini-batch, at `pulses` per cross-point.
+
+    One over its memory: each pulse pulls a device toward its symmetric point by granularity x R'. None for devices that
+    do not forget.
+    """
+    slope = device.asymmetry_slope() or 0.0
+    return device.granularity * slope * pulses if slope > 0 else None
+
+
+def mean_left(cooling: float) -> float:
+    """Return the mean of cooling^p over p from 0 to 1."""
+    return (1 - cooling) / -math.log(cooling) if cooling < 1 else 1.0
 
 
 def loss_plateau(losses: list[float], switches: int) -> bool:

@@ -15,6 +15,7 @@ from cosim.algorithms.chopped_tiki_taka_v2 import ChoppedTransfer, ChoppedUpdate
 from cosim.algorithms.e_rider import Retrack, SignedUpdate, TrackedTransfer
 from cosim.algorithms.residual_learning import (
     GRADIENT_STEP,
+    PULSE_WINDOW,
     SETTINGS,
     TRANSFER_DEFAULTS,
     ResidualLearningParameters,
@@ -36,8 +37,11 @@ from cosim.plan import (
     WriteBuffer,
 )
 from cost_model.floorplan import MatrixShape, StorageNeeds
+from cost_model.operations import PulseActivity
+from device_models.families import ConstantStep, SoftBounds
 
 SHAPE = MatrixShape("dense", 10, 20)
+TEN = SoftBounds(dw_min=0.2)
 
 
 def make(name, **parameters):
@@ -49,8 +53,12 @@ def residual(tiles, **parameters):
     return make("residual_learning", **{"setting": "paper", "warm_start": "off", "tiles": tiles} | parameters)
 
 
+def transfers_of(plan):
+    return [step for step in plan if isinstance(step, Transfer)]
+
+
 def transfers(algorithm, shape=SHAPE):
-    return [step for step in algorithm.plan(shape, 0.05) if isinstance(step, Transfer)]
+    return transfers_of(algorithm.plan(shape, 0.05))
 
 
 # All algorithms.
@@ -449,7 +457,7 @@ def test_a_setting_fills_every_parameter_for_any_number_of_tiles(setting, tiles)
     filled = SETTINGS[setting](tiles, {})
     assert {key: getattr(parameters, key) for key in filled} == filled
     # Transfers are set in one of two ways, completely.
-    ways = ("column_rate", "column_rate_ratio"), tuple(TRANSFER_DEFAULTS)
+    ways = ("column_rate", "column_rate_ratio", "loop_gain"), tuple(TRANSFER_DEFAULTS)
     given = [{getattr(parameters, key) is not None for key in way} for way in ways]
     assert given in ([{True}, {False}], [{False}, {True}])
     assert all(
@@ -502,8 +510,10 @@ def test_columns_and_periods_of_a_column_rate_take_over_that_share_per_mini_batc
     assert 1 <= columns <= inputs
     assert every >= 1
     assert columns == 1 or every == 1
-    # As near to the largest rate as whole numbers allow, unless every column moves each time.
-    assert rate <= most * (1 + 1e-9) or columns == inputs or every == 1
+    # As near to the largest rate as whole numbers and powers of two allow, unless every column moves each time.
+    assert rate <= most * (1 + 1e-9) or columns == inputs
+    assert rate > most / 2 * (1 - 1e-9) or (columns, every) == (1, 1)
+    assert every & (every - 1) == 0
 
 
 def test_transfers_cannot_be_given_both_ways():
@@ -695,11 +705,19 @@ def test_these_warm_starts_go_on_from_their_state(rule, observed):
 def test_transfers_cool_down_geometrically_and_the_gradient_does_not(given, progress, left):
     cooled, constant = (make("residual_learning", tiles=4, cooling=cooling, **given) for cooling in (0.04, 1.0))
     cooled.progress = constant.progress = progress
-    assert (cooled.changes_with_progress, constant.changes_with_progress) == (True, False)
+    assert cooled.changes_with_progress
+    assert constant.changes_with_progress == ("column_rate" in given)  # whose loop gain follows the pulses
     for found, whole in zip(transfers(cooled), transfers(constant), strict=True):
-        assert found.rate == pytest.approx(left * whole.rate, rel=1e-12)
-        assert (found.columns, found.every) == (whole.columns, whole.every)
+        assert moved(found) == pytest.approx(left * moved(whole), rel=1e-12)
+        assert found.columns / found.every <= whole.columns / whole.every
+        if "transfer_rate" in given:
+            assert (found.columns, found.every) == (whole.columns, whole.every)
     assert cooled.plan(SHAPE, 0.1)[:3] == constant.plan(SHAPE, 0.1)[:3]
+
+
+def moved(step):
+    """Return the share of a column that a transfer moves per mini-batch."""
+    return step.rate * step.columns / (SHAPE.inputs * step.every)
 
 
 def cooling_study(**algorithm):
@@ -714,11 +732,127 @@ def cooling_study(**algorithm):
     )
 
 
-def test_cooling_changes_no_price():
-    from cosim.pricing import price_point
+def test_cooled_transfers_are_priced_at_their_mean():
+    from cosim.pricing import scheduled
 
-    bills = [price_point(cooling_study(cooling=cooling).points[0])[0].lines for cooling in (0.01, 1.0)]
-    assert bills[0].equals(bills[1])
+    def columns(**given):
+        log = scheduled(cooling_study(loop_gain=1e6, column_rate_ratio=1.0, **given).points[0]).activity
+        return sum(done.times for (_, tile, _), done in log if tile == "2>1")
+
+    mean = (1 - 0.01) / np.log(100)
+    # Columns come one by one: the first layer has 64 of them.
+    assert columns(cooling=0.01) == pytest.approx(mean * columns(cooling=1.0), rel=0.1)
+
+
+# Loop gain.
+
+
+def gained(pulses, *, device=TEN, **parameters):
+    """Return an algorithm whose finest tile gets `pulses` per cross-point in each mini-batch."""
+    given = {"tiles": 4, "column_rate": 0.02, "column_rate_ratio": 4.0, "cooling": 1.0, "loop_gain": 0.3}
+    algorithm = make("residual_learning", **given | parameters)
+    algorithm.prepare(device)
+    for _ in range(3):
+        algorithm.observe_pulses(SHAPE.name, pulses)
+    return algorithm
+
+
+@pytest.mark.parametrize("pulses", [1e-4, 3e-3, 0.1, 10.0])
+@pytest.mark.parametrize("gain", [0.05, 0.3, 2.0])
+def test_transfers_go_no_faster_than_the_loop_gain_over_the_memory_of_the_finest_tile(pulses, gain):
+    memory = 1 / (0.2 * pulses)  # ten states between -1 and 1: each pulse forgets a fifth
+    expected = min(gain / memory, 0.02)
+    for hops, step in enumerate(transfers(gained(pulses, loop_gain=gain))):
+        assert moved(step) == pytest.approx(expected / 4.0**hops, rel=1e-9)
+        assert step.source == 3 - hops
+
+
+def test_the_memory_is_that_of_the_device():
+    forty = SoftBounds(dw_min=0.05)
+    assert moved(transfers(gained(0.01, device=forty))[0]) == pytest.approx(0.3 * 0.05 * 0.01, rel=1e-9)
+    # No pull, no memory to wait for.
+    assert moved(transfers(gained(0.01, device=ConstantStep(dw_min=0.1)))[0]) == pytest.approx(0.02, rel=1e-9)
+
+
+def test_each_layer_follows_its_own_pulses_and_waits_at_its_column_rate_until_it_has_seen_some():
+    algorithm = gained(0.01)
+    other = MatrixShape("other", 10, 20)
+    assert moved(transfers(algorithm, other)[0]) == pytest.approx(0.02, rel=1e-9)
+    assert moved(transfers(algorithm)[0]) == pytest.approx(0.3 * 0.2 * 0.01, rel=1e-9)
+
+
+def test_a_layer_without_pulses_stops_its_transfers():
+    assert moved(transfers(gained(0.0))[0]) <= 1e-8
+
+
+def test_pulses_are_averaged_over_all_mini_batches_and_then_over_a_window():
+    algorithm = gained(0.0)
+    seen = [0.0] * 3
+    for value in np.random.Generator(np.random.Philox(key=[3, 0])).random(PULSE_WINDOW - 3):
+        algorithm.observe_pulses(SHAPE.name, value)
+        seen.append(value)
+        assert algorithm.pulses[SHAPE.name] == pytest.approx(np.mean(seen), rel=1e-9)
+    before = algorithm.pulses[SHAPE.name]
+    for _ in range(PULSE_WINDOW):
+        algorithm.observe_pulses(SHAPE.name, 0.0)
+    assert algorithm.pulses[SHAPE.name] == pytest.approx(before * (1 - 1 / PULSE_WINDOW) ** PULSE_WINDOW, rel=1e-9)
+
+
+def test_updates_are_counted_where_the_loop_gain_asks_for_it_and_nowhere_else():
+    def counted(**parameters):
+        algorithm = make("residual_learning", tiles=3, **parameters)
+        return [step.counted for step in algorithm.plan(SHAPE, 0.05) if isinstance(step, Update)]
+
+    assert counted() == [True]
+    assert counted(transfer_rate=0.1) == counted(setting="paper") == [False]
+
+
+def test_a_count_takes_two_operations_per_slot():
+    from cosim.pricing import make_scheduler
+
+    floor = make_scheduler(cooling_study().points[0]).floorplans[0]
+    activity = PulseActivity(8, 11, 30, 20, 60, 55)
+    plain, counted = (Update(target=2, rate=1.0, counted=value).counts(floor, activity, 8) for value in (False, True))
+    assert counted["digital_operations"] - plain["digital_operations"] == 22
+    assert plain == counted | {"digital_operations": plain["digital_operations"]}
+
+
+def test_the_pulses_seen_are_part_of_the_state():
+    one, other = gained(0.013), gained(7.0)
+    other.restore(one.state())
+    for algorithm in (one, other):
+        algorithm.observe_pulses(SHAPE.name, 0.5)
+        algorithm.observe_pulses("later", 0.1)
+    assert (one.pulses, one.counted, one.plan(SHAPE, 0.1)) == (other.pulses, other.counted, other.plan(SHAPE, 0.1))
+
+
+def test_a_training_counts_the_pulses_of_its_finest_tile():
+    from cosim.data import load_data
+    from cosim.experiment import Training
+
+    (point,) = cooling_study().points
+    training = Training(point, load_data("digits", None, train_samples=240, test_samples=20, seed=1))
+    training.epoch()
+    algorithm, log = training.scheduler.algorithm, training.scheduler.activity
+    for layer in training.network.layers:
+        mean = log[(layer.name, "2", "update")].activity.coincidences / layer.spec.shape.cells / 30
+        assert algorithm.pulses[layer.name] == pytest.approx(mean, rel=1e-9)
+        assert algorithm.counted[layer.name] == 30
+
+
+def test_pricing_holds_transfers_back_by_the_pulses_that_the_preset_assumes():
+    from cosim.pricing import scheduled
+
+    (point,) = cooling_study(cooling=1.0, column_rate=1.0, loop_gain=0.2).points
+    first, second = (transfers_of(plan)[0] for plan in scheduled(point).plans)
+    # 1.2 slots and 5 % of the lines, for 8 samples: 0.024 pulses per cross-point, of which each forgets a fifth.
+    for step, inputs in ((first, 64), (second, 8)):
+        share = step.rate * step.columns / (inputs * step.every)
+        assert share == pytest.approx(0.2 * 0.2 * 1.2 * 0.05**2 * 8, rel=1e-9)
+
+
+def test_a_loop_gain_without_a_column_rate_is_refused():
+    assert "loop_gain lowers column_rate" in complaint(transfer_rate=0.1, loop_gain=0.2)
 
 
 def test_a_training_follows_its_own_progress():

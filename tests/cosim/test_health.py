@@ -303,17 +303,38 @@ def test_transfer_rate_times_memory_of_the_finest_tile(transfers):
     # 5 pulses in 1,000 mini-batches, each forgetting a fifth: a memory of 1,000 mini-batches.
     products = {"conv": 1.0, "dense": 0.001}
     given = {"tiles": 3, "fast_rate": 1.0, "products": products}
-    given |= {"transfer_period": 1, "transfer_columns": 400} if transfers == "transfer_rate" else {}
+    given |= {"transfer_period": 1, "transfer_columns": 400} if transfers == "transfer_rate" else {"setting": "paper"}
     ratio = 1.2**2 if transfers == "transfer_rate" else 1.0
     for rate, kept in ((0.999e-3, True), (1.001e-3, False), (0.00734, False)):
         check = rule("transfer rate x memory", **given, **{transfers: rate / ratio})
         assert check.value == pytest.approx(WINDUP_MAX * rate / 1e-3, rel=1e-9)
         assert check.kept is kept
     assert "layer dense" in check.limit
-    factor = number(rf"lower {transfers} or raise fast_rate by a factor of ([\d.]+)$", check.advice)
+    factor = number(rf"lower {transfers} or raise fast_rate by a factor of ([\d.]+)", check.advice)
+    assert check.advice.endswith(", or give loop_gain") is (transfers == "column_rate")
     assert rule("transfer rate x memory", **given, **{transfers: rate / ratio / factor}).kept
     faster = given | {"fast_rate": factor}
     assert rule("transfer rate x memory", **faster, **{transfers: rate / ratio}).kept
+
+
+@pytest.mark.parametrize("gain", [0.2, 1.0, 3.0])
+def test_a_loop_gain_is_the_product_of_rate_and_memory_in_every_layer_that_it_holds_back(gain):
+    products = {"conv": 1.0, "dense": 0.001}  # pulses per cross-point: 5 and 0.005, of which each forgets a fifth
+    given = {"tiles": 3, "fast_rate": 1.0, "products": products, "column_rate": 0.02, "loop_gain": gain}
+    check = rule("transfer rate x memory", **given)
+    assert check.value == pytest.approx(gain, rel=1e-9)
+    assert check.kept is (gain <= WINDUP_MAX)
+    assert check.advice == ("" if gain <= WINDUP_MAX else "lower loop_gain to 1 or less")
+    # 10,000 mini-batches at gain x 0.001.
+    assert rule("sweeps", cooling=1.0, **given).value == pytest.approx(10 * gain, rel=1e-9)
+
+
+def test_too_few_sweeps_of_transfers_that_the_loop_gain_holds_back_are_told_to_raise_it():
+    given = {"tiles": 3, "products": {"conv": 1.0, "dense": 0.001}, "column_rate": 0.02, "cooling": 1.0}
+    check = rule("sweeps", fast_rate=1.0, loop_gain=0.1, **given)
+    factor = number(r"raise loop_gain or fast_rate by a factor of ([\d.]+), or train [\d.]+ times longer$", check.advice)
+    assert rule("sweeps", fast_rate=1.0, loop_gain=0.1 * factor, **given).kept
+    assert rule("sweeps", fast_rate=factor, loop_gain=0.1, **given).kept
 
 
 def test_memory_is_not_judged_without_data_or_without_forgetting():

@@ -20,7 +20,7 @@ QUIET = {"tiles": 6, "column_rate": 0.02, "cooling": 1.0}
 STEEP = QUIET | {"fast_rate": 200.0}
 STILL = QUIET | {"column_rate": 1e-6}
 # The finest tile forgets slowly, and is taken over by a hundredth of each column, or wholly.
-PATIENT = QUIET | {"fast_rate": 0.64, "column_rate": 0.01}
+PATIENT = QUIET | {"fast_rate": 0.64, "column_rate": 0.01, "loop_gain": 1e6}
 GREEDY = PATIENT | {"column_rate": 1.0}
 # Two tiles of four states: the finest one at 1/2 or at 1/32.
 HEAVY = {"tiles": 2, "weight_scale": 1.0, "gamma": 0.5, "column_rate": 0.02, "cooling": 0.02}
