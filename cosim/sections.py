@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, get_args
 
@@ -200,13 +201,21 @@ def check_sections(tree: Mapping[str, Any], where: str) -> tuple[PointSection, P
         section = PointSection.model_validate(tree)
     except ValidationError as error:
         raise ConfigError(_explain(error, where, "")) from None
-    try:
-        algorithm = ALGORITHMS[section.algorithm["name"]].parameters_type.model_validate(section.algorithm)
-    except ValidationError as error:
-        raise ConfigError(_explain(error, where, "algorithm.")) from None
     _known_name("data.name", section.data.name, list(SHAPES), where)
     _known_name("network.name", section.network.name, list(NETWORKS), where)
+    try:
+        algorithm = ALGORITHMS[section.algorithm["name"]].parameters_type.model_validate(
+            section.algorithm, context={"mini_batches": _mini_batches(section)}
+        )
+    except ValidationError as error:
+        raise ConfigError(_explain(error, where, "algorithm.")) from None
     return section, algorithm
+
+
+def _mini_batches(section: PointSection) -> int:
+    """Return the mini-batches of the whole training, which the defaults of an algorithm may depend on."""
+    samples = section.data.train_samples or SHAPES[section.data.name].train_samples
+    return section.training.epochs * math.ceil(samples / section.training.batch_size)
 
 
 def _known_name(key: str, name: str, known: Iterable[str], where: str) -> None:

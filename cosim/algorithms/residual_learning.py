@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from cosim.algorithms.algorithm import Algorithm, Parameters
 from cosim.health import Budget, Check, at_least, at_most, noise_spread
@@ -37,12 +37,13 @@ TRANSFER_DEFAULTS = {
 
 # The balanced setting.
 BALANCED_SCALE, BALANCED_SCALE_FEW, FEW_TILES = 0.5, 0.25, 4
-FINEST, GAMMA_MAX, GRADIENT_STEP = 1 / 64, 0.5, 0.03
-COLUMN_RATE, COLUMN_RATE_RATIO, COOLING, LOOP_GAIN = 0.02, 6.0, 0.1, 0.2
+FINEST, GAMMA_MIN, GAMMA_MAX, GRADIENT_STEP = 1 / 128, 1 / 16, 0.5, 0.04
+COLUMN_RATE, COLUMN_RATE_RATIO, LOOP_GAIN = 0.1, 6.0, 0.4
+COOLING, SHORT_MINI_BATCHES = 0.1, 12_500
 PULSE_WINDOW = 1000  # mini-batches that counted pulses are averaged over
 
 
-def paper_setting(tiles: int, given: Mapping[str, Any]) -> dict[str, Any]:
+def paper_setting(tiles: int, given: Mapping[str, Any], mini_batches: int = 0) -> dict[str, Any]:
     """Return the vectors of the released code: gamma 0.5, periods 2·5ᵏ, one column, rates 0.1·1.2ⁿ, fast rate 1."""
     transfers = {
         "transfer_rate": 0.1,
@@ -60,29 +61,30 @@ def paper_setting(tiles: int, given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def balanced_setting(tiles: int, given: Mapping[str, Any]) -> dict[str, Any]:
+def balanced_setting(tiles: int, given: Mapping[str, Any], mini_batches: int = SHORT_MINI_BATCHES) -> dict[str, Any]:
     """Return a setting that holds for any number of tiles: the finest one quiet, the gradient step the same.
 
     kappa leaves the coarse tiles enough range; gamma then brings the finest tile to `FINEST` whatever their number,
     and the fast rate brings the gradient step in the composite weight to `GRADIENT_STEP`. Columns are taken over as
     fast as the finest tile of their layer turns over, and more rarely toward the end of the training, so that the noise
-    of the transfers freezes out.
+    of the transfers freezes out; the more so the more `mini_batches` there are.
     """
     weight_scale = given.get("weight_scale", BALANCED_SCALE if tiles > FEW_TILES else BALANCED_SCALE_FEW)
     finest = tiles - 1
-    gamma = given.get("gamma", min((FINEST / weight_scale) ** (1 / finest), GAMMA_MAX) if finest else 0.5)
+    ratio = (FINEST / weight_scale) ** (1 / finest) if finest else GAMMA_MAX
+    gamma = given.get("gamma", min(max(ratio, GAMMA_MIN), GAMMA_MAX))
     transfers = {"column_rate": COLUMN_RATE, "column_rate_ratio": COLUMN_RATE_RATIO, "loop_gain": LOOP_GAIN}
     return {
         "gamma": gamma,
         "weight_scale": weight_scale,
         "fast_rate": GRADIENT_STEP / (weight_scale * gamma**finest),
         "warm_start": "off",
-        "cooling": COOLING,
+        "cooling": COOLING * math.sqrt(min(SHORT_MINI_BATCHES / mini_batches, 1.0)),
         **({} if set(TRANSFER_DEFAULTS) & set(given) else transfers),
     }
 
 
-SETTINGS: dict[str, Callable[[int, Mapping[str, Any]], dict[str, Any]]] = {
+SETTINGS: dict[str, Callable[[int, Mapping[str, Any], int], dict[str, Any]]] = {
     "balanced": balanced_setting,
     "paper": paper_setting,
 }
@@ -131,14 +133,15 @@ class ResidualLearningParameters(Parameters):
 
     @model_validator(mode="before")
     @classmethod
-    def fill_from_setting(cls, given: Any) -> Any:
-        """Fill what is not given from the named setting."""
+    def fill_from_setting(cls, given: Any, info: ValidationInfo) -> Any:
+        """Fill what is not given from the named setting, for the mini-batches of the training where they are known."""
         if not isinstance(given, dict):
             return given
         given = {key: value for key, value in given.items() if value is not None}
         setting, tiles = SETTINGS.get(str(given.get("setting", "balanced"))), given.get("tiles", 4)
+        mini_batches = (info.context or {}).get("mini_batches", SHORT_MINI_BATCHES)
         try:
-            filled = setting(tiles, given) if setting else paper_setting(1, given)
+            filled = setting(tiles, given, mini_batches) if setting else paper_setting(1, given)
         except (TypeError, ArithmeticError):  # a value of a wrong type or range; the checks that follow name it
             filled = paper_setting(1, given)
         missing = TRANSFER_DEFAULTS if set(TRANSFER_DEFAULTS) & set(given) else {}

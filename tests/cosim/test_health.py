@@ -332,7 +332,7 @@ def test_a_loop_gain_is_the_product_of_rate_and_memory_in_every_layer_that_it_ho
 def test_too_few_sweeps_of_transfers_that_the_loop_gain_holds_back_are_told_to_raise_it():
     given = {"tiles": 3, "products": {"conv": 1.0, "dense": 0.001}, "column_rate": 0.02, "cooling": 1.0}
     check = rule("sweeps", fast_rate=1.0, loop_gain=0.1, **given)
-    factor = number(r"raise loop_gain or fast_rate by a factor of ([\d.]+), or train [\d.]+ times longer$", check.advice)
+    factor = number(r"raise loop_gain or fast_rate by a factor of ([\d.]+), or train [\d.]+ times", check.advice)
     assert rule("sweeps", fast_rate=1.0, loop_gain=0.1 * factor, **given).kept
     assert rule("sweeps", fast_rate=factor, loop_gain=0.1, **given).kept
 
