@@ -14,6 +14,10 @@ from cosim.algorithms.agad import ReferencedTransfer
 from cosim.algorithms.chopped_tiki_taka_v2 import ChoppedTransfer, ChoppedUpdate
 from cosim.algorithms.e_rider import Retrack, SignedUpdate, TrackedTransfer
 from cosim.algorithms.residual_learning import (
+    COOLING,
+    FINEST,
+    GAMMA_MAX,
+    GAMMA_MIN,
     GRADIENT_STEP,
     PULSE_WINDOW,
     SETTINGS,
@@ -499,6 +503,59 @@ def test_the_balanced_setting_keeps_the_finest_step_in_the_composite_weight(tile
     assert algorithm.parameters.fast_rate * algorithm.significances[-1] == pytest.approx(
         GRADIENT_STEP, rel=1e-12, abs=0
     )
+
+
+@pytest.mark.parametrize("tiles", range(2, 13))
+def test_the_balanced_setting_brings_the_finest_tile_to_its_significance_within_the_limits_of_gamma(tiles):
+    algorithm = make("residual_learning", tiles=tiles)
+    gamma, finest = algorithm.parameters.gamma, algorithm.significances[-1]
+    assert GAMMA_MIN <= gamma <= GAMMA_MAX
+    if gamma == GAMMA_MIN:
+        assert finest > FINEST
+    elif gamma == GAMMA_MAX:
+        assert finest <= FINEST
+    else:
+        assert finest == pytest.approx(FINEST, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("samples", "epochs", "batch", "cooling"),
+    [
+        (240, 2, 8, COOLING),  # 60 mini-batches
+        (1000, 100, 8, COOLING),  # as many as the setting was made for
+        (1000, 400, 8, COOLING / 2),
+        (1000, 400, 32, COOLING / np.sqrt(400 * 32 / 12_500)),  # the last mini-batch of an epoch is not full
+    ],
+)
+def test_the_balanced_setting_cools_longer_trainings_further(samples, epochs, batch, cooling):
+    tree = {
+        "schema": 1,
+        "data": {"name": "digits", "train_samples": samples},
+        "training": {"epochs": epochs, "batch_size": batch},
+        "algorithm": {"name": "residual_learning", "tiles": 3},
+    }
+    (point,) = make_study(tree).points
+    assert point.resolved["algorithm"]["cooling"] == pytest.approx(cooling, rel=1e-12)
+    assert make_study(tree | {"algorithm": tree["algorithm"] | {"cooling": 0.7}}).points[0].resolved["algorithm"][
+        "cooling"
+    ] == pytest.approx(0.7)
+    # What is resolved stays what it is in a study of another length.
+    longer = point.resolved | {"training": point.resolved["training"] | {"epochs": 999}}
+    assert make_study(longer).points[0].resolved["algorithm"] == point.resolved["algorithm"]
+
+
+def test_trainings_of_different_length_are_cooled_each_by_its_own():
+    tree = {
+        "schema": 1,
+        "data": {"name": "digits"},
+        "algorithm": {"name": "residual_learning"},
+        "sweep": {"training.epochs": [10, 1000]},
+    }
+    study = make_study(tree)
+    first, second = (point.resolved["algorithm"]["cooling"] for point in study.points)
+    assert second < first == COOLING
+    again = make_study(study.resolved)
+    assert [point.run_id for point in again.points] == [point.run_id for point in study.points]
 
 
 @pytest.mark.parametrize("share", [1e-4, 0.003, 0.02, 0.5])
