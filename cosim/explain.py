@@ -16,7 +16,7 @@ from cosim.data import list_data
 from cosim.exploration import read_condition, why_none
 from cosim.network import NETWORKS
 from cosim.plan import Plan
-from cosim.pricing import make_scheduler
+from cosim.pricing import scheduled
 from cosim.probe import point_health
 from cosim.sections import HardwareSection
 from cosim.study import Priced, PricedStudy
@@ -31,7 +31,7 @@ from device_models.presets import device_preset, list_devices, load_device
 def explain_study(study: Study) -> str:
     """Return the ten hops of one training step with the numbers of the study's first point."""
     point = study.points[0]
-    scheduler = make_scheduler(point)
+    scheduler = scheduled(point)  # a mean step: after a warm start, with the transfers that the assumed pulses ask for
     training = point.resolved["training"]
     scheduler.set_learning_rate(training["learning_rate"])
     plans = list(zip(scheduler.floorplans, scheduler.plans, strict=True))

@@ -211,7 +211,8 @@ class ResidualLearning(Algorithm):
         """Return the transfer from one tile to another; rate and period are those of the source."""
         own = self.parameters
         if own.column_rate is not None:
-            share = self.column_share(source, shape, self.pulses.get(shape.name)) * self.left
+            pulses = self.pulses.get(shape.name, 0.0)  # nothing moves before the first pulses are counted
+            share = self.column_share(source, shape, pulses) * self.left
             columns, every, rate = visits(share, shape.inputs, self.visit_rate)
         else:
             columns = min(own.transfer_columns, shape.inputs)

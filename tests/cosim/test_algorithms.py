@@ -21,6 +21,7 @@ from cosim.algorithms.residual_learning import (
     GRADIENT_STEP,
     PULSE_WINDOW,
     SETTINGS,
+    SHARE_MIN,
     TRANSFER_DEFAULTS,
     ResidualLearningParameters,
     averaged_plateau,
@@ -831,15 +832,17 @@ def test_the_memory_is_that_of_the_device():
     assert moved(transfers(gained(0.01, device=ConstantStep(dw_min=0.1)))[0]) == pytest.approx(0.02, rel=1e-9)
 
 
-def test_each_layer_follows_its_own_pulses_and_waits_at_its_column_rate_until_it_has_seen_some():
+def test_each_layer_follows_its_own_pulses_and_waits_until_it_has_seen_some():
     algorithm = gained(0.01)
     other = MatrixShape("other", 10, 20)
+    assert moved(transfers(algorithm, other)[0]) <= SHARE_MIN
+    algorithm.observe_pulses("other", 1.0)
     assert moved(transfers(algorithm, other)[0]) == pytest.approx(0.02, rel=1e-9)
     assert moved(transfers(algorithm)[0]) == pytest.approx(0.3 * 0.2 * 0.01, rel=1e-9)
 
 
 def test_a_layer_without_pulses_stops_its_transfers():
-    assert moved(transfers(gained(0.0))[0]) <= 1e-8
+    assert moved(transfers(gained(0.0))[0]) <= SHARE_MIN
 
 
 def test_pulses_are_averaged_over_all_mini_batches_and_then_over_a_window():
