@@ -38,7 +38,7 @@ TRANSFER_DEFAULTS = {
 # The balanced setting.
 BALANCED_SCALE, BALANCED_SCALE_FEW, FEW_TILES = 0.5, 0.25, 4
 FINEST, GAMMA_MIN, GAMMA_MAX, GRADIENT_STEP = 1 / 128, 1 / 8, 0.5, 0.04
-COLUMN_RATE, COLUMN_RATE_RATIO, LOOP_GAIN = 0.1, 6.0, 0.4
+COLUMN_RATE, COLUMN_RATE_RATIO, SLOWING_MAX, LOOP_GAIN = 0.1, 6.0, 6.0**4, 0.4
 COOLING, SHORT_MINI_BATCHES = 0.1, 12_500
 PULSE_WINDOW = 1000  # mini-batches that counted pulses are averaged over
 
@@ -73,7 +73,12 @@ def balanced_setting(tiles: int, given: Mapping[str, Any], mini_batches: int = S
     finest = tiles - 1
     ratio = (FINEST / weight_scale) ** (1 / finest) if finest else GAMMA_MAX
     gamma = given.get("gamma", min(max(ratio, GAMMA_MIN), GAMMA_MAX))
-    transfers = {"column_rate": COLUMN_RATE, "column_rate_ratio": COLUMN_RATE_RATIO, "loop_gain": LOOP_GAIN}
+    slowing = max(SLOWING_MAX ** (1 / max(finest - 1, 1)), HOP_RATIO_MIN)  # many tiles: the coarsest still move
+    transfers = {
+        "column_rate": COLUMN_RATE,
+        "column_rate_ratio": min(COLUMN_RATE_RATIO, slowing),
+        "loop_gain": LOOP_GAIN,
+    }
     return {
         "gamma": gamma,
         "weight_scale": weight_scale,
@@ -91,7 +96,7 @@ SETTINGS: dict[str, Callable[[int, Mapping[str, Any], int], dict[str, Any]]] = {
 
 
 class ResidualLearningParameters(Parameters):
-    """Parameters of residual learning; `setting` fills what is not given.
+    """Parameters of residual learning; `setting` fills what is not given, for the length of the study's training.
 
     Transfers are set by `column_rate`, from which columns, period and rate of each layer follow; or one by one by
     `transfer_rate` and what follows it.
@@ -281,8 +286,9 @@ class ResidualLearning(Algorithm):
         in the weight that is times kappa gammaᴺ. Gradient step: fast rate x kappa gammaᴺ is the rate of SGD.
         Range: the finer tiles together must reach half a step of the coarsest one, or they cannot take it back.
         Slowing: a tile that is moved as fast as the finer one has no time to settle (the theory's inner loops).
-        Wind-up: a transfer faster than the finest tile can forget overshoots. Sweeps: a tile that takes over less
-        than a few times its neighbour does nothing in this training.
+        Wind-up: a transfer faster than the finest tile can forget overshoots, and where the pulses become fewer during
+        the training the memory becomes longer; `loop_gain` keeps the two in proportion. Sweeps: a tile that takes over
+        less than a few times its neighbour does nothing in this training.
         """
         own, device = self.parameters, budget.device
         finest = self.significances[-1]
@@ -310,11 +316,11 @@ class ResidualLearning(Algorithm):
 
     def _sweeps(self, budget: Budget) -> Check:
         """Return how often the slowest layer passes the finest tile on during the training."""
-        layer = min(
-            budget.shapes,
-            key=lambda shape: self.column_share(self.finest, shape, self._expected_pulses(budget, shape)),
-        )
-        share = self.column_share(self.finest, layer, self._expected_pulses(budget, layer))
+        shares = [
+            self.column_share(self.finest, shape, self._expected_pulses(budget, shape)) for shape in budget.shapes
+        ]
+        share = min(shares)
+        layer = budget.shapes[shares.index(share)]
         sweeps = share * budget.mini_batches * mean_left(self.parameters.cooling)
         limit = f"at least {SWEEPS_MIN:g}, slowest layer {layer.name}"
         held = share < self.column_share(self.finest, layer)

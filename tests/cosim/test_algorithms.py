@@ -4,6 +4,7 @@ The rules of residual learning are those of arXiv:2510.02516: section 3.2, Algor
 """
 
 from collections import Counter
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,6 +20,7 @@ from cosim.algorithms.residual_learning import (
     GAMMA_MAX,
     GAMMA_MIN,
     GRADIENT_STEP,
+    HOP_RATIO_MIN,
     PULSE_WINDOW,
     SETTINGS,
     SHARE_MIN,
@@ -517,6 +519,18 @@ def test_the_balanced_setting_brings_the_finest_tile_to_its_significance_within_
         assert finest <= FINEST
     else:
         assert finest == pytest.approx(FINEST, rel=1e-12)
+
+
+@pytest.mark.parametrize("tiles", range(3, 33))
+def test_the_balanced_setting_slows_its_coarsest_transfer_no_further_with_more_tiles(tiles):
+    shares = [moved(step) for step in transfers(gained(0.01, tiles=tiles, column_rate=None, column_rate_ratio=None))]
+    ratios = [finer / coarser for finer, coarser in pairwise(shares)]
+    assert ratios == pytest.approx([ratios[0]] * len(ratios), rel=1e-9)
+    assert HOP_RATIO_MIN * (1 - 1e-9) <= ratios[0] <= 6 * (1 + 1e-9)
+    if tiles <= 6:
+        assert ratios[0] == pytest.approx(6, rel=1e-9)
+    elif ratios[0] > HOP_RATIO_MIN * (1 + 1e-9):
+        assert shares[0] / shares[-1] == pytest.approx(6**4, rel=1e-9)
 
 
 @pytest.mark.parametrize(
