@@ -47,9 +47,8 @@ def study_file(folder: Path, **sections: Any) -> Path:
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("checked")
-    swept = {
-        "algorithm": [{"name": "residual_learning", "tiles": tiles} for tiles in (2, 3)] + [{"name": "digital_sgd"}]
-    }
+    three = {"name": "residual_learning", "tiles": 3, "transfer_rate": 0.5, "transfer_period": 1}  # soon all hold much
+    swept = {"algorithm": [BASE["algorithm"], three, {"name": "digital_sgd"}]}
     base = {key: value for key, value in BASE.items() if key != "algorithm"}
     study = make_study(base | {"sweep": swept})
     record = Record(folder / "run")

@@ -15,17 +15,18 @@ from cosim.experiment import Training
 from cosim.probe import point_health
 
 EPOCHS, SEEDS = 4, (1, 2)
-# The neighbour of the finest tile takes over a fiftieth of each column per mini-batch, 14 sweeps in all.
-QUIET = {"tiles": 6, "column_rate": 0.02, "cooling": 1.0}
-STEEP = QUIET | {"fast_rate": 200.0}
+# The neighbour of the finest tile takes over a tenth of each column per mini-batch, 72 sweeps in all.
+QUIET = {"tiles": 6, "fast_rate": 12.8, "column_rate": 0.1, "cooling": 1.0}
+STEEP = QUIET | {"fast_rate": 400.0}
 STILL = QUIET | {"column_rate": 1e-6}
 # The finest tile forgets slowly, and is taken over by a hundredth of each column, or wholly, or as fast as it forgets.
-PATIENT = QUIET | {"fast_rate": 0.64, "column_rate": 0.01, "loop_gain": 1e6}
+PATIENT = QUIET | {"fast_rate": 1.28, "column_rate": 0.01, "loop_gain": 1e6}
 GREEDY = PATIENT | {"column_rate": 1.0}
 HELD = GREEDY | {"loop_gain": 0.4}
 # Two tiles of four states: the finest one at 1/2 or at 1/32.
-HEAVY = {"tiles": 2, "weight_scale": 1.0, "gamma": 0.5, "column_rate": 0.02, "cooling": 0.02}
-LIGHT = HEAVY | {"gamma": 1 / 32}
+HEAVY = {"tiles": 2, "weight_scale": 1.0, "gamma": 0.5, "fast_rate": 0.2, "column_rate": 0.02, "cooling": 0.1}
+HEAVY |= {"loop_gain": 1e6}
+LIGHT = HEAVY | {"gamma": 1 / 32, "fast_rate": 3.2}
 
 
 def point_of(setting, seed, states):
@@ -77,13 +78,13 @@ def check(setting, start, states=10):
 
 def test_the_setting_within_all_limits_learns():
     assert all(rule.kept for rule in judged(tuple(QUIET.items()), 10).values())
-    assert outcome(QUIET)[0] > 0.7  # 0.82
+    assert outcome(QUIET)[0] > 0.75  # 0.87
 
 
 def test_a_gradient_step_far_above_its_limit_hardly_learns():
     assert check(QUIET, "gradient step").kept
     assert not check(STEEP, "gradient step").kept  # 3.1
-    assert outcome(STEEP)[0] < outcome(QUIET)[0] - 0.2  # 0.36 against 0.82
+    assert outcome(STEEP)[0] < outcome(QUIET)[0] - 0.2  # 0.39 against 0.87
 
 
 def test_a_heavy_finest_tile_keeps_accuracy_below_that_of_a_quiet_one():
@@ -91,17 +92,17 @@ def test_a_heavy_finest_tile_keeps_accuracy_below_that_of_a_quiet_one():
     assert check(LIGHT, "noise floor", states=4).kept  # 0.018
     # The gradient step is the same.
     assert check(HEAVY, "gradient step").value == pytest.approx(check(LIGHT, "gradient step").value)
-    assert outcome(HEAVY, states=4)[0] < outcome(LIGHT, states=4)[0] - 0.12  # 0.28 against 0.58
+    assert outcome(HEAVY, states=4)[0] < outcome(LIGHT, states=4)[0] - 0.18  # 0.22 against 0.58
 
 
 def test_transfers_far_faster_than_the_finest_tile_forgets_wind_the_coarser_ones_up():
     kept, broken = (check(setting, "transfer rate x memory") for setting in (PATIENT, GREEDY))
-    assert kept.kept  # 0.5
-    assert not broken.kept  # 51
+    assert kept.kept  # 0.3
+    assert not broken.kept  # 26
     assert "layer dense1" in kept.limit
     assert "layer dense1" in broken.limit
-    assert largest(GREEDY) > 0.65  # 0.73
-    assert largest(PATIENT) < 0.55  # 0.41
+    assert largest(GREEDY) > 0.6  # 0.70
+    assert largest(PATIENT) < 0.55  # 0.44
     assert "wind-up" in outcome(GREEDY)[2].values()
 
 
@@ -116,12 +117,12 @@ def test_a_loop_gain_holds_the_same_transfers_back_so_that_the_layer_does_not_wi
 
 
 def test_a_cascade_that_never_sweeps_leaves_its_tiles_unused_and_loses_range():
-    assert check(QUIET, "sweeps").kept  # 14
+    assert check(QUIET, "sweeps").kept  # 72
     assert not check(STILL, "sweeps").kept
     accuracy, _, verdicts = outcome(STILL)
     between = {verdict for (_, tile), verdict in verdicts.items() if 0 < tile < 5}
     assert between == {"unused"}
-    assert accuracy < outcome(QUIET)[0] - 0.4  # 0.11 against 0.82: the finest tile alone reaches 1/64
+    assert accuracy < outcome(QUIET)[0] - 0.4  # 0.11 against 0.87: the finest tile alone reaches 1/128
 
 
 def test_transfers_that_are_off_do_as_little_as_those_that_never_sweep():
