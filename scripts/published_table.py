@@ -71,12 +71,13 @@ def main(folder: Path) -> None:
             look = {"color": style.colour, "linestyle": style.line, "linewidth": 1.1}
             marks = {"marker": style.marker, "markersize": 4, "markevery": 10}
             handles += axes.plot(mean.index, 100 - 100 * mean, label=name, **look, **marks)
-            if key[:2] in PUBLISHED:
+            if key[:2] in PUBLISHED and key[2] not in EARLIER.values():
                 axes.plot(mean.index.max() + 3, 100 - PUBLISHED[key[:2]], style.marker, color=style.colour, mfc="white")
         axes.set_yscale("log")
-        axes.invert_yaxis()
-        ticks = [1, 2, 3, 5, 10, 20, 50, 90]
+        worst = axes.get_ylim()[1]
+        ticks = [tick for tick in (1, 2, 3, 5, 10, 20, 50, 90) if tick < worst]
         axes.set_yticks(ticks, [f"{100 - tick}" for tick in ticks])
+        axes.set_ylim(worst, 0.7)
         axes.minorticks_off()
         axes.set_xlabel("epochs of 60,000 images (open marks: published)")
         axes.set_ylabel("test accuracy (%, log error scale)")
