@@ -19,6 +19,7 @@ from cosim.periphery import BoundManagement, NoiseManagement, Periphery
 from cosim.sections import STATES_MAX, ConfigError, HardwareSection, PointSection, WiresSection, check_sections
 from cosim.sweep import check_size, checked_axes, combinations, common_part, leaf_keys_of, lookup, with_values, without
 from cost_model.adc import AdcError, read_table
+from cost_model.cells import list_cells
 from cost_model.components import check_prices
 from cost_model.hardware import SIMULATED_ADC, SIMULATED_CELL, Hardware, HardwareError, hardware_preset
 from cost_model.latency import Schedule
@@ -87,7 +88,8 @@ class Point:
 
     def notes(self) -> list[str]:
         """Return what a reader of the bill should know about this point."""
-        cell = next((name for name in ("pcm", "ecram", "capacitor") if self.device_name.startswith(name)), None)
+        others = (name for name in list_cells() if name != "reram")  # which the circuits are simulated with
+        cell = next((name for name in others if self.device_name.startswith(name)), None)
         algorithm, priced = self.algorithm(), self.hardware.cell_model
         if cell is None or priced == cell or not algorithm.significances:
             return algorithm.notes()

@@ -240,13 +240,16 @@ class Scheduler:
 
     def _assume_pulses(self, *, samples: int, mini_batches: int) -> None:
         """Tell an algorithm that counts pulses what the preset itself assumes: one plan for designs of any activity."""
+        counted = False
         for floor, plan in zip(self.floorplans, self.plans, strict=True):
             for step in plan:
-                if isinstance(step, Update):
+                if isinstance(step, Update) and step.counted:
                     vectors = samples * floor.shape.positions
                     activity = step.assumed(floor, lambda name: self.hardware.quantity(name).value, vectors, 1)
                     self._tell(floor.shape, step, activity, mini_batches=mini_batches)
-        self.set_learning_rate(self._learning_rate)
+                    counted = True
+        if counted:
+            self.set_learning_rate(self._learning_rate)
 
     def take_activity(self, log: ActivityLog) -> None:
         """Record the activity of another training of the same study, perhaps on another design.

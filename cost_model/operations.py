@@ -256,7 +256,8 @@ def pulse_counts(plan: LayerFloorplan, activity: PulseActivity) -> Counts:
 def update_counts(plan: LayerFloorplan, activity: PulseActivity, *, counted: bool = False) -> Counts:
     """Return what rank-1 updates by pulse coincidence activate, with the digital set-up of their trains.
 
-    Where device pulses are `counted`, each slot takes a multiplication and an addition.
+    Where device pulses are `counted`, each slot takes a multiplication and an addition; how many lines are pulsed in it
+    is taken to come with the trains.
     """
     vector_lines = sum(plan.vector_lengths)
     counting = COUNTING_OPERATIONS * activity.slots if counted else 0.0

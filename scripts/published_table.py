@@ -33,6 +33,30 @@ def rows_of(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     return results.assign(setting=setting), history
 
 
+def summary(algorithm: str, tiles: int, setting: str, rows: pd.DataFrame) -> dict[str, object]:
+    """Return a row of the table from the epochs of all seeds of a configuration."""
+    end = rows["epoch"].max()
+    last, late = rows[rows["epoch"] == end], 100 * rows[rows["epoch"] > end - LAST]["test_accuracy"]
+    return {
+        "algorithm": algorithm,
+        "tiles": tiles,
+        "setting": setting,
+        "seeds": len(last),
+        "published": PUBLISHED.get((algorithm, tiles), float("nan")),
+        "last_epoch": 100 * last["test_accuracy"].mean(),
+        "last_epochs_mean": late.mean(),
+        "last_epochs_std": late.std(),
+        "best_epoch": 100 * rows.groupby("run_id")["test_accuracy"].max().mean(),
+        "train_loss": last["train_loss"].mean(),
+    }
+
+
+def name_of(algorithm: str, tiles: int, setting: str) -> str:
+    """Return a configuration in the words of a reader."""
+    name = algorithm.replace("_", " ")
+    return f"{name}, {tiles} tiles, {setting}" if setting else name
+
+
 def main(folder: Path) -> None:
     """Write ``table.csv`` and ``figures/table_1.svg``, and print the table."""
     results, history = rows_of(folder)
@@ -40,39 +64,21 @@ def main(folder: Path) -> None:
         before, curves = rows_of(folder / "earlier")
         before["setting"] = before["setting"].replace(EARLIER)
         results, history = pd.concat([results, before]), pd.concat([history, curves])
-    curves = history.merge(results[["run_id", "algorithm", "tiles", "setting"]], on="run_id")
-    table = pd.DataFrame(
-        [
-            {
-                **dict(zip(("algorithm", "tiles", "setting"), key, strict=True)),
-                "seeds": rows["run_id"].nunique(),
-                "published": PUBLISHED.get(key[:2]),
-                "last_epoch": 100 * rows[rows["epoch"] == rows["epoch"].max()]["test_accuracy"].mean(),
-                "last_epochs_mean": 100 * rows[rows["epoch"] > rows["epoch"].max() - LAST]["test_accuracy"].mean(),
-                "last_epochs_std": 100 * rows[rows["epoch"] > rows["epoch"].max() - LAST]["test_accuracy"].std(),
-                "best_epoch": 100 * rows.groupby("run_id")["test_accuracy"].max().mean(),
-                "train_loss": rows[rows["epoch"] == rows["epoch"].max()]["train_loss"].mean(),
-            }
-            for key, rows in curves.groupby(["algorithm", "tiles", "setting"])
-        ]
-    )
+    points = results[["run_id", "algorithm", "tiles", "setting"]]
+    groups = list(history.merge(points, on="run_id").groupby(["algorithm", "tiles", "setting"]))
+    table = pd.DataFrame([summary(*key, rows) for key, rows in groups])
     table.to_csv(folder / "table.csv", index=False, float_format="%.6g")
+    names = [name_of(*key) for key, _ in groups]
     with house_style():
         figure = new_figure(3.6)
-        axes, handles = figure.subplots(), []
-        names = {
-            key: f"{key[0].replace('_', ' ')}, {key[1]} tiles, {key[2]}" if key[2] else key[0].replace("_", " ")
-            for key in curves.groupby(["algorithm", "tiles", "setting"]).groups
-        }
-        styles = series_styles(names.values())
-        for key, name in names.items():
-            rows = curves[(curves[["algorithm", "tiles", "setting"]] == list(key)).all(axis=1)]
+        axes, handles, styles = figure.subplots(), [], series_styles(names)
+        for name, (_, rows), published, own in zip(names, groups, table["published"], table["setting"], strict=True):
             mean, style = rows.groupby("epoch")["test_accuracy"].mean(), styles[name]
             look = {"color": style.colour, "linestyle": style.line, "linewidth": 1.1}
             marks = {"marker": style.marker, "markersize": 4, "markevery": 10}
             handles += axes.plot(mean.index, 100 - 100 * mean, label=name, **look, **marks)
-            if key[:2] in PUBLISHED and key[2] not in EARLIER.values():
-                axes.plot(mean.index.max() + 3, 100 - PUBLISHED[key[:2]], style.marker, color=style.colour, mfc="white")
+            if own not in EARLIER.values():  # its open mark is that of the same tiles today
+                axes.plot(mean.index.max() + 3, 100 - published, style.marker, color=style.colour, mfc="white")
         axes.set_yscale("log")
         worst = axes.get_ylim()[1]
         ticks = [tick for tick in (1, 2, 3, 5, 10, 20, 50, 90) if tick < worst]

@@ -43,7 +43,7 @@ COOLING, SHORT_MINI_BATCHES = 0.1, 12_500
 PULSE_WINDOW = 1000  # mini-batches that counted pulses are averaged over
 
 
-def paper_setting(tiles: int, given: Mapping[str, Any], mini_batches: int = 0) -> dict[str, Any]:
+def paper_setting(tiles: int, given: Mapping[str, Any], mini_batches: int = SHORT_MINI_BATCHES) -> dict[str, Any]:
     """Return the vectors of the released code: gamma 0.5, periods 2·5ᵏ, one column, rates 0.1·1.2ⁿ, fast rate 1."""
     transfers = {
         "transfer_rate": 0.1,
@@ -64,7 +64,7 @@ def paper_setting(tiles: int, given: Mapping[str, Any], mini_batches: int = 0) -
 def balanced_setting(tiles: int, given: Mapping[str, Any], mini_batches: int = SHORT_MINI_BATCHES) -> dict[str, Any]:
     """Return a setting that holds for any number of tiles: the finest one quiet, the gradient step the same.
 
-    kappa leaves the coarse tiles enough range; gamma then brings the finest tile to `FINEST` whatever their number,
+    kappa leaves the coarse tiles enough range; gamma, within its limits, then brings the finest tile to `FINEST`,
     and the fast rate brings the gradient step in the composite weight to `GRADIENT_STEP`. Columns are taken over as
     fast as the finest tile of their layer turns over, and more rarely toward the end of the training, so that the noise
     of the transfers freezes out; the more so the more `mini_batches` there are.
@@ -220,10 +220,15 @@ class ResidualLearning(Algorithm):
             share = self.column_share(source, shape, pulses) * self.left
             columns, every, rate = visits(share, shape.inputs, self.visit_rate)
         else:
-            columns = min(own.transfer_columns, shape.inputs)
-            rate = own.transfer_rate * own.transfer_rate_ratio**source * self.left
-            every = int(own.transfer_period * own.transfer_period_ratio ** (self.finest - source))
+            columns, every, rate = self.given_visits(source, shape)
+            rate *= self.left
         return Transfer(source=source, target=target, rate=rate, columns=columns, every=every)
+
+    def given_visits(self, source: int, shape: MatrixShape) -> tuple[int, int, float]:
+        """Return columns, period and uncooled rate of a transfer where they are given one by one."""
+        own = self.parameters
+        every = own.transfer_period * own.transfer_period_ratio ** (self.finest - source)
+        return min(own.transfer_columns, shape.inputs), every, own.transfer_rate * own.transfer_rate_ratio**source
 
     @property
     def left(self) -> float:
@@ -236,17 +241,16 @@ class ResidualLearning(Algorithm):
 
         `pulses` of the finest tile per cross-point and mini-batch limit it to `loop_gain` over the tile's memory.
         """
-        own, hops = self.parameters, self.finest - source
+        own = self.parameters
         if own.column_rate is None:
-            rate = own.transfer_rate * own.transfer_rate_ratio**source
-            columns = min(own.transfer_columns, shape.inputs)
-            return float(rate * columns / (shape.inputs * own.transfer_period * own.transfer_period_ratio**hops))
+            columns, every, rate = self.given_visits(source, shape)
+            return rate * columns / (shape.inputs * every)
         share = own.column_rate
         if own.loop_gain is not None and pulses is not None and self.device is not None:
             forgotten = forgotten_share(self.device, pulses)
             if forgotten is not None:
                 share = min(share, max(own.loop_gain * forgotten, SHARE_MIN))
-        return float(share / own.column_rate_ratio**hops)
+        return float(share / own.column_rate_ratio ** (self.finest - source))
 
     def observe_pulses(self, layer: str, per_cell: float) -> None:
         """Average the pulses of the finest tile, over all mini-batches at first and over `PULSE_WINDOW` later."""

@@ -101,7 +101,7 @@ def test_transfers_far_faster_than_the_finest_tile_forgets_wind_the_coarser_ones
     assert not broken.kept  # 26
     assert "layer dense1" in kept.limit
     assert "layer dense1" in broken.limit
-    assert largest(GREEDY) > 0.6  # 0.70
+    assert largest(GREEDY) > 0.65  # 0.70
     assert largest(PATIENT) < 0.55  # 0.44
     assert "wind-up" in outcome(GREEDY)[2].values()
 
