@@ -16,7 +16,16 @@ from cosim.algorithms import ALGORITHMS, Algorithm, Parameters
 from cosim.data import SHAPES, DataShape
 from cosim.network import NETWORKS, LayerSpec, NetworkError
 from cosim.periphery import BoundManagement, NoiseManagement, Periphery
-from cosim.sections import STATES_MAX, ConfigError, HardwareSection, PointSection, WiresSection, check_sections
+from cosim.sections import (
+    STATES_MAX,
+    ConfigError,
+    DeviceSection,
+    HardwareSection,
+    PointSection,
+    WiresSection,
+    check_algorithm,
+    check_sections,
+)
 from cosim.sweep import check_size, checked_axes, combinations, common_part, leaf_keys_of, lookup, with_values, without
 from cost_model.adc import AdcError, read_table
 from cost_model.cells import list_cells
@@ -160,9 +169,10 @@ class Sweep:
         ConfigError
             If something is not allowed.
         """
-        section, algorithm = check_sections(with_values(dict(self.base), swept, self.where), self.where)
+        section = check_sections(with_values(dict(self.base), swept, self.where), self.where)
         try:
-            return _resolve(section, algorithm, self.folder)
+            device = _device(section.device, self.folder)
+            return _resolve(section, check_algorithm(section, device.states), device, self.folder)
         except (
             *(AdcError, CalibrationError, ConfigError, DeviceError, HardwareError, NetworkError, ProvenanceError),
         ) as error:
@@ -282,7 +292,16 @@ def _resolved_tree(points: Sequence[Point], axes: Mapping[str, list[Any]]) -> di
     return common | ({"sweep": copy.deepcopy(dict(axes))} if axes else {})
 
 
-def _resolve(section: PointSection, algorithm: Parameters, folder: Path) -> Point:
+def _device(section: DeviceSection, folder: Path) -> PulsedDevice:
+    given = section.model_dump(exclude_none=True, exclude={"preset"})
+    own_file = section.preset.endswith(".toml")
+    device = load_device(folder / section.preset if own_file else section.preset, **given)
+    if device.states > STATES_MAX:
+        raise ConfigError(f"device.dw_min = {device.dw_min:g} gives {device.states:g} states; at most {STATES_MAX}")
+    return device
+
+
+def _resolve(section: PointSection, algorithm: Parameters, device: PulsedDevice, folder: Path) -> Point:
     data = SHAPES[section.data.name]
     for name, limit in (("train_samples", data.train_samples), ("test_samples", data.test_samples)):
         asked = getattr(section.data, name)
@@ -293,11 +312,6 @@ def _resolve(section: PointSection, algorithm: Parameters, folder: Path) -> Poin
         height, width, channels = data.image_shape
         sizes = [height * width * channels, 32, data.classes]
     layers = NETWORKS[section.network.name](data.image_shape, data.classes, sizes, section.network.activation)
-    given = section.device.model_dump(exclude_none=True, exclude={"preset"})
-    own_file = section.device.preset.endswith(".toml")
-    device = load_device(folder / section.device.preset if own_file else section.device.preset, **given)
-    if device.states > STATES_MAX:
-        raise ConfigError(f"device.dw_min = {device.dw_min:g} gives {device.states:g} states; at most {STATES_MAX}")
     if device.one_sided and ALGORITHMS[algorithm.name](algorithm).references:
         raise ConfigError(
             f"algorithm.zero_shift_pulses: {section.device.preset!r} is a pair of one-sided devices, which leaves "

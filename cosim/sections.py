@@ -179,8 +179,8 @@ class PointSection(Section):
     hardware: HardwareSection = HardwareSection()
 
 
-def check_sections(tree: Mapping[str, Any], where: str) -> tuple[PointSection, Parameters]:
-    """Check the keys, types, ranges and names of a study without a sweep.
+def check_sections(tree: Mapping[str, Any], where: str) -> PointSection:
+    """Check the keys, types, ranges and names of a study without a sweep, but for those of the algorithm.
 
     Parameters
     ----------
@@ -200,20 +200,36 @@ def check_sections(tree: Mapping[str, Any], where: str) -> tuple[PointSection, P
     try:
         section = PointSection.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(_explain(error, where, "")) from None
+        raise ConfigError(f"{where}: {_explain(error, '')}") from None
     _known_name("data.name", section.data.name, list(SHAPES), where)
     _known_name("network.name", section.network.name, list(NETWORKS), where)
+    return section
+
+
+def check_algorithm(section: PointSection, states: float) -> Parameters:
+    """Check the parameters of the algorithm; defaults may depend on the length of the training and on the device.
+
+    Parameters
+    ----------
+    section
+        The study.
+    states
+        Conductance states of its device.
+
+    Raises
+    ------
+    ConfigError
+        If something is not allowed.
+    """
+    context = {"mini_batches": _mini_batches(section), "states": states}
     try:
-        algorithm = ALGORITHMS[section.algorithm["name"]].parameters_type.model_validate(
-            section.algorithm, context={"mini_batches": _mini_batches(section)}
-        )
+        return ALGORITHMS[section.algorithm["name"]].parameters_type.model_validate(section.algorithm, context=context)
     except ValidationError as error:
-        raise ConfigError(_explain(error, where, "algorithm.")) from None
-    return section, algorithm
+        raise ConfigError(_explain(error, "algorithm.")) from None
 
 
 def _mini_batches(section: PointSection) -> int:
-    """Return the mini-batches of the whole training, which the defaults of an algorithm may depend on."""
+    """Return the mini-batches of the whole training."""
     samples = section.data.train_samples or SHAPES[section.data.name].train_samples
     return section.training.epochs * math.ceil(samples / section.training.batch_size)
 
@@ -254,11 +270,11 @@ def _section_model(key: str, value: Mapping[str, Any], annotation: Any, where: s
     return next(models, None)
 
 
-def _explain(error: ValidationError, where: str, prefix: str) -> str:
+def _explain(error: ValidationError, prefix: str) -> str:
     """Return one paragraph from the first few complaints of the checker."""
     complaints = [_complaint(entry, prefix) for entry in error.errors(include_url=False)[:3]]
     more = error.error_count() - len(complaints)
-    return f"{where}: {'; '.join(complaints)}" + (f"; and {more} more" if more > 0 else "")
+    return "; ".join(complaints) + (f"; and {more} more" if more > 0 else "")
 
 
 def _complaint(entry: Any, prefix: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
@@ -36,14 +37,22 @@ TRANSFER_DEFAULTS = {
 }
 
 # The balanced setting.
-BALANCED_SCALE, BALANCED_SCALE_FEW, FEW_TILES = 0.5, 0.25, 4
+BALANCED_SCALE, BALANCED_SCALE_FEW, FEW_TILES, SCALE_STATES = 0.5, 0.25, 5, 10
 FINEST, GAMMA_MIN, GAMMA_MAX, GRADIENT_STEP = 1 / 128, 1 / 8, 0.5, 0.04
 COLUMN_RATE, COLUMN_RATE_RATIO, SLOWING_MAX, LOOP_GAIN = 0.1, 6.0, 6.0**4, 0.4
 COOLING, SHORT_MINI_BATCHES = 0.1, 12_500
 PULSE_WINDOW = 1000  # mini-batches that counted pulses are averaged over
 
 
-def paper_setting(tiles: int, given: Mapping[str, Any], mini_batches: int = SHORT_MINI_BATCHES) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Conditions:
+    """What a setting may depend on beside the tiles: mini-batches of the training, and states of the devices."""
+
+    mini_batches: int = SHORT_MINI_BATCHES
+    states: float = SCALE_STATES
+
+
+def paper_setting(tiles: int, given: Mapping[str, Any], conditions: Conditions) -> dict[str, Any]:
     """Return the vectors of the released code: gamma 0.5, periods 2·5ᵏ, one column, rates 0.1·1.2ⁿ, fast rate 1."""
     transfers = {
         "transfer_rate": 0.1,
@@ -61,15 +70,18 @@ def paper_setting(tiles: int, given: Mapping[str, Any], mini_batches: int = SHOR
     }
 
 
-def balanced_setting(tiles: int, given: Mapping[str, Any], mini_batches: int = SHORT_MINI_BATCHES) -> dict[str, Any]:
+def balanced_setting(tiles: int, given: Mapping[str, Any], conditions: Conditions) -> dict[str, Any]:
     """Return a setting that holds for any number of tiles: the finest one quiet, the gradient step the same.
 
-    kappa leaves the coarse tiles enough range; gamma, within its limits, then brings the finest tile to `FINEST`,
-    and the fast rate brings the gradient step in the composite weight to `GRADIENT_STEP`. Columns are taken over as
-    fast as the finest tile of their layer turns over, and more rarely toward the end of the training, so that the noise
-    of the transfers freezes out; the more so the more `mini_batches` there are.
+    kappa leaves the coarse tiles enough range, but no more noise in the weight than they have at `SCALE_STATES`: at
+    random pulses a device of s states spreads over 1 / sqrt(s - 1) of its bound. gamma, within its limits, then brings
+    the finest tile to `FINEST`, and the fast rate brings the gradient step in the composite weight to `GRADIENT_STEP`.
+    Columns are taken over as fast as the finest tile of their layer turns over, and more rarely toward the end of the
+    training, so that the noise of the transfers freezes out; the more so the longer it is.
     """
-    weight_scale = given.get("weight_scale", BALANCED_SCALE if tiles > FEW_TILES else BALANCED_SCALE_FEW)
+    scale = BALANCED_SCALE if tiles > FEW_TILES else BALANCED_SCALE_FEW
+    noisier = math.sqrt((SCALE_STATES - 1) / (max(conditions.states, 2) - 1))
+    weight_scale = given.get("weight_scale", scale / max(noisier, 1.0))
     finest = tiles - 1
     ratio = (FINEST / weight_scale) ** (1 / finest) if finest else GAMMA_MAX
     gamma = given.get("gamma", min(max(ratio, GAMMA_MIN), GAMMA_MAX))
@@ -84,19 +96,19 @@ def balanced_setting(tiles: int, given: Mapping[str, Any], mini_batches: int = S
         "weight_scale": weight_scale,
         "fast_rate": GRADIENT_STEP / (weight_scale * gamma**finest),
         "warm_start": "off",
-        "cooling": COOLING * math.sqrt(min(SHORT_MINI_BATCHES / mini_batches, 1.0)),
+        "cooling": COOLING * math.sqrt(min(SHORT_MINI_BATCHES / conditions.mini_batches, 1.0)),
         **({} if set(TRANSFER_DEFAULTS) & set(given) else transfers),
     }
 
 
-SETTINGS: dict[str, Callable[[int, Mapping[str, Any], int], dict[str, Any]]] = {
+SETTINGS: dict[str, Callable[[int, Mapping[str, Any], Conditions], dict[str, Any]]] = {
     "balanced": balanced_setting,
     "paper": paper_setting,
 }
 
 
 class ResidualLearningParameters(Parameters):
-    """Parameters of residual learning; `setting` fills what is not given, for the length of the study's training.
+    """Parameters of residual learning; `setting` fills what is not given, for the training and device of the study.
 
     Transfers are set by `column_rate`, from which columns, period and rate of each layer follow; or one by one by
     `transfer_rate` and what follows it.
@@ -139,16 +151,16 @@ class ResidualLearningParameters(Parameters):
     @model_validator(mode="before")
     @classmethod
     def fill_from_setting(cls, given: Any, info: ValidationInfo) -> Any:
-        """Fill what is not given from the named setting, for the mini-batches of the training where they are known."""
+        """Fill what is not given from the named setting, for the conditions of the study where they are known."""
         if not isinstance(given, dict):
             return given
         given = {key: value for key, value in given.items() if value is not None}
         setting, tiles = SETTINGS.get(str(given.get("setting", "balanced"))), given.get("tiles", 4)
-        mini_batches = (info.context or {}).get("mini_batches", SHORT_MINI_BATCHES)
+        conditions = Conditions(**(info.context or {}))
         try:
-            filled = setting(tiles, given, mini_batches) if setting else paper_setting(1, given)
+            filled = (setting or paper_setting)(tiles, given, conditions)
         except (TypeError, ArithmeticError):  # a value of a wrong type or range; the checks that follow name it
-            filled = paper_setting(1, given)
+            filled = paper_setting(1, given, conditions)
         missing = TRANSFER_DEFAULTS if set(TRANSFER_DEFAULTS) & set(given) else {}
         return missing | filled | given
 

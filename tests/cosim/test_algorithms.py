@@ -25,6 +25,7 @@ from cosim.algorithms.residual_learning import (
     SETTINGS,
     SHARE_MIN,
     TRANSFER_DEFAULTS,
+    Conditions,
     ResidualLearningParameters,
     averaged_plateau,
     loss_plateau,
@@ -33,6 +34,7 @@ from cosim.algorithms.residual_learning import (
 from cosim.algorithms.residual_learning_v2 import LeakyTransfer
 from cosim.algorithms.tiki_taka_v2 import BufferedTransfer
 from cosim.config import ConfigError, make_study
+from cosim.health import noise_spread
 from cosim.plan import (
     Accumulate,
     Backward,
@@ -461,7 +463,7 @@ def test_a_warm_start_goes_on_from_its_state(observed):
 @pytest.mark.parametrize("tiles", range(1, 33))
 def test_a_setting_fills_every_parameter_for_any_number_of_tiles(setting, tiles):
     parameters = ResidualLearningParameters(setting=setting, tiles=tiles)
-    filled = SETTINGS[setting](tiles, {})
+    filled = SETTINGS[setting](tiles, {}, Conditions())
     assert {key: getattr(parameters, key) for key in filled} == filled
     # Transfers are set in one of two ways, completely.
     ways = ("column_rate", "column_rate_ratio", "loop_gain"), tuple(TRANSFER_DEFAULTS)
@@ -495,7 +497,7 @@ def test_a_given_key_wins_over_its_setting(setting, key, value):
     parameters = ResidualLearningParameters(setting=setting, tiles=6, **{key: value})
     assert getattr(parameters, key) == value
     defaults = TRANSFER_DEFAULTS if key in TRANSFER_DEFAULTS else {}
-    others = {**defaults, **SETTINGS[setting](6, {key: value}), key: value}
+    others = {**defaults, **SETTINGS[setting](6, {key: value}, Conditions()), key: value}
     assert {name: getattr(parameters, name) for name in others} == others
 
 
@@ -519,6 +521,25 @@ def test_the_balanced_setting_brings_the_finest_tile_to_its_significance_within_
         assert finest <= FINEST
     else:
         assert finest == pytest.approx(FINEST, rel=1e-12)
+
+
+@pytest.mark.parametrize("tiles", [1, 2, 4, 5, 9])
+@pytest.mark.parametrize("states", [2, 4, 7, 10, 16, 1000])
+def test_the_balanced_setting_lets_the_coarsest_tile_add_no_more_noise_than_at_ten_states(tiles, states):
+    def resolved(states, **given):
+        algorithm = {"name": "residual_learning", "tiles": tiles, **given}
+        (point,) = make_study({"schema": 1, "device": {"states": states}, "algorithm": algorithm}).points
+        return point
+
+    point, usual = resolved(states), resolved(10).resolved["algorithm"]["weight_scale"]
+    scale = point.resolved["algorithm"]["weight_scale"]
+    noise, limit = scale * noise_spread(point.device), usual * noise_spread(resolved(10).device)
+    assert noise <= limit * (1 + 1e-12)
+    assert noise == pytest.approx(limit, rel=1e-12) or (states > 10 and scale == usual)
+    assert resolved(states, weight_scale=0.3).resolved["algorithm"]["weight_scale"] == 0.3
+    # What is resolved stays what it is on another device.
+    other = point.resolved | {"device": {"states": 5}}
+    assert make_study(other).points[0].resolved["algorithm"] == point.resolved["algorithm"]
 
 
 @pytest.mark.parametrize("tiles", range(3, 33))
