@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from circuits.calibration import CalibrationError
-from cosim.algorithms import ALGORITHMS, Algorithm, Parameters
+from cosim.algorithms import ALGORITHMS, Algorithm
 from cosim.data import SHAPES, DataShape
 from cosim.network import NETWORKS, LayerSpec, NetworkError
 from cosim.periphery import BoundManagement, NoiseManagement, Periphery
@@ -171,8 +171,7 @@ class Sweep:
         """
         section = check_sections(with_values(dict(self.base), swept, self.where), self.where)
         try:
-            device = _device(section.device, self.folder)
-            return _resolve(section, check_algorithm(section, device.states), device, self.folder)
+            return _resolve(section, self.folder)
         except (
             *(AdcError, CalibrationError, ConfigError, DeviceError, HardwareError, NetworkError, ProvenanceError),
         ) as error:
@@ -301,7 +300,7 @@ def _device(section: DeviceSection, folder: Path) -> PulsedDevice:
     return device
 
 
-def _resolve(section: PointSection, algorithm: Parameters, device: PulsedDevice, folder: Path) -> Point:
+def _resolve(section: PointSection, folder: Path) -> Point:
     data = SHAPES[section.data.name]
     for name, limit in (("train_samples", data.train_samples), ("test_samples", data.test_samples)):
         asked = getattr(section.data, name)
@@ -312,6 +311,8 @@ def _resolve(section: PointSection, algorithm: Parameters, device: PulsedDevice,
         height, width, channels = data.image_shape
         sizes = [height * width * channels, 32, data.classes]
     layers = NETWORKS[section.network.name](data.image_shape, data.classes, sizes, section.network.activation)
+    device = _device(section.device, folder)
+    algorithm = check_algorithm(section, inputs=max(layer.shape.inputs for layer in layers), states=device.states)
     if device.one_sided and ALGORITHMS[algorithm.name](algorithm).references:
         raise ConfigError(
             f"algorithm.zero_shift_pulses: {section.device.preset!r} is a pair of one-sided devices, which leaves "

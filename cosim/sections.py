@@ -206,13 +206,15 @@ def check_sections(tree: Mapping[str, Any], where: str) -> PointSection:
     return section
 
 
-def check_algorithm(section: PointSection, states: float) -> Parameters:
-    """Check the parameters of the algorithm; defaults may depend on the length of the training and on the device.
+def check_algorithm(section: PointSection, *, inputs: int, states: float) -> Parameters:
+    """Check the parameters of the algorithm, whose defaults may depend on the rest of the study.
 
     Parameters
     ----------
     section
         The study.
+    inputs
+        Fan-in of its widest layer.
     states
         Conductance states of its device.
 
@@ -221,17 +223,13 @@ def check_algorithm(section: PointSection, states: float) -> Parameters:
     ConfigError
         If something is not allowed.
     """
-    context = {"mini_batches": _mini_batches(section), "states": states}
+    samples = section.data.train_samples or SHAPES[section.data.name].train_samples
+    mini_batches = section.training.epochs * math.ceil(samples / section.training.batch_size)
+    context = {"mini_batches": mini_batches, "inputs": inputs, "states": states}
     try:
         return ALGORITHMS[section.algorithm["name"]].parameters_type.model_validate(section.algorithm, context=context)
     except ValidationError as error:
         raise ConfigError(_explain(error, "algorithm.")) from None
-
-
-def _mini_batches(section: PointSection) -> int:
-    """Return the mini-batches of the whole training."""
-    samples = section.data.train_samples or SHAPES[section.data.name].train_samples
-    return section.training.epochs * math.ceil(samples / section.training.batch_size)
 
 
 def _known_name(key: str, name: str, known: Iterable[str], where: str) -> None:

@@ -37,7 +37,8 @@ TRANSFER_DEFAULTS = {
 }
 
 # The balanced setting.
-BALANCED_SCALE, BALANCED_SCALE_FEW, FEW_TILES, SCALE_STATES = 0.5, 0.25, 5, 10
+BALANCED_SCALE, BALANCED_SCALE_FEW, FEW_TILES = 0.5, 0.25, 5
+SCALE_STATES, SCALE_INPUTS = 10, 512  # what these scales were found with: LeNet-5
 FINEST, GAMMA_MIN, GAMMA_MAX, GRADIENT_STEP = 1 / 128, 1 / 8, 0.5, 0.04
 COLUMN_RATE, COLUMN_RATE_RATIO, SLOWING_MAX, LOOP_GAIN = 0.1, 6.0, 6.0**4, 0.4
 COOLING, SHORT_MINI_BATCHES = 0.1, 12_500
@@ -46,9 +47,20 @@ PULSE_WINDOW = 1000  # mini-batches that counted pulses are averaged over
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a setting may depend on beside the tiles: mini-batches of the training, and states of the devices."""
+    """What a setting may depend on beside the tiles.
+
+    Parameters
+    ----------
+    mini_batches
+        Length of the training.
+    inputs
+        Fan-in of the widest layer.
+    states
+        Conductance states of the devices.
+    """
 
     mini_batches: int = SHORT_MINI_BATCHES
+    inputs: int = SCALE_INPUTS
     states: float = SCALE_STATES
 
 
@@ -73,15 +85,16 @@ def paper_setting(tiles: int, given: Mapping[str, Any], conditions: Conditions) 
 def balanced_setting(tiles: int, given: Mapping[str, Any], conditions: Conditions) -> dict[str, Any]:
     """Return a setting that holds for any number of tiles: the finest one quiet, the gradient step the same.
 
-    kappa leaves the coarse tiles enough range, but no more noise in the weight than they have at `SCALE_STATES`: at
-    random pulses a device of s states spreads over 1 / sqrt(s - 1) of its bound. gamma, within its limits, then brings
-    the finest tile to `FINEST`, and the fast rate brings the gradient step in the composite weight to `GRADIENT_STEP`.
-    Columns are taken over as fast as the finest tile of their layer turns over, and more rarely toward the end of the
-    training, so that the noise of the transfers freezes out; the more so the longer it is.
+    kappa leaves the coarse tiles enough range, but lets them add no more noise to the sums of the widest layer than
+    with `SCALE_STATES` and `SCALE_INPUTS`: at random pulses a device of s states spreads over 1 / sqrt(s - 1) of its
+    bound, and the noise of n inputs adds up to sqrt(n) times that. gamma, within its limits, then brings the finest
+    tile to `FINEST`, and the fast rate brings the gradient step in the composite weight to `GRADIENT_STEP`. Columns are
+    taken over as fast as the finest tile of their layer turns over, and more rarely toward the end of the training,
+    so that the noise of the transfers freezes out; the more so the longer it is.
     """
     scale = BALANCED_SCALE if tiles > FEW_TILES else BALANCED_SCALE_FEW
-    noisier = math.sqrt((SCALE_STATES - 1) / (max(conditions.states, 2) - 1))
-    weight_scale = given.get("weight_scale", scale / max(noisier, 1.0))
+    noise = math.sqrt(conditions.inputs / SCALE_INPUTS * (SCALE_STATES - 1) / (max(conditions.states, 2) - 1))
+    weight_scale = given.get("weight_scale", scale / max(noise, 1.0))
     finest = tiles - 1
     ratio = (FINEST / weight_scale) ** (1 / finest) if finest else GAMMA_MAX
     gamma = given.get("gamma", min(max(ratio, GAMMA_MIN), GAMMA_MAX))
@@ -108,7 +121,7 @@ SETTINGS: dict[str, Callable[[int, Mapping[str, Any], Conditions], dict[str, Any
 
 
 class ResidualLearningParameters(Parameters):
-    """Parameters of residual learning; `setting` fills what is not given, for the training and device of the study.
+    """Parameters of residual learning; `setting` fills what is not given, for the study's training, network and device.
 
     Transfers are set by `column_rate`, from which columns, period and rate of each layer follow; or one by one by
     `transfer_rate` and what follows it.

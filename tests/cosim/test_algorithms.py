@@ -458,6 +458,8 @@ def test_a_warm_start_goes_on_from_its_state(observed):
 
 # Parameters and settings.
 
+LENET5 = ("mnist", "lenet5", 512)  # data, network, fan-in of its widest layer
+
 
 @pytest.mark.parametrize("setting", SETTINGS)
 @pytest.mark.parametrize("tiles", range(1, 33))
@@ -525,21 +527,32 @@ def test_the_balanced_setting_brings_the_finest_tile_to_its_significance_within_
 
 @pytest.mark.parametrize("tiles", [1, 2, 4, 5, 9])
 @pytest.mark.parametrize("states", [2, 4, 7, 10, 16, 1000])
-def test_the_balanced_setting_lets_the_coarsest_tile_add_no_more_noise_than_at_ten_states(tiles, states):
-    def resolved(states, **given):
-        algorithm = {"name": "residual_learning", "tiles": tiles, **given}
-        (point,) = make_study({"schema": 1, "device": {"states": states}, "algorithm": algorithm}).points
-        return point
+@pytest.mark.parametrize(("data", "network", "inputs"), [("digits", "mlp", 64), LENET5, ("mnist", "mlp", 784)])
+def test_the_coarsest_tile_adds_no_more_noise_to_a_sum_than_in_lenet5_at_ten_states(
+    tiles, states, data, network, inputs
+):
+    def resolved(data, network, inputs, states, **given):
+        (point,) = make_study(
+            {
+                "schema": 1,
+                "data": {"name": data},
+                "network": {"name": network},
+                "device": {"states": states},
+                "algorithm": {"name": "residual_learning", "tiles": tiles, **given},
+            }
+        ).points
+        scale = point.resolved["algorithm"]["weight_scale"]
+        return point.resolved, scale, scale * noise_spread(point.device) * np.sqrt(inputs)
 
-    point, usual = resolved(states), resolved(10).resolved["algorithm"]["weight_scale"]
-    scale = point.resolved["algorithm"]["weight_scale"]
-    noise, limit = scale * noise_spread(point.device), usual * noise_spread(resolved(10).device)
+    _, usual, limit = resolved(*LENET5, 10)
+    tree, scale, noise = resolved(data, network, inputs, states)
     assert noise <= limit * (1 + 1e-12)
-    assert noise == pytest.approx(limit, rel=1e-12) or (states > 10 and scale == usual)
-    assert resolved(states, weight_scale=0.3).resolved["algorithm"]["weight_scale"] == 0.3
+    assert scale <= usual
+    assert scale == usual or noise == pytest.approx(limit, rel=1e-12)
+    assert resolved(data, network, inputs, states, weight_scale=0.3)[1] == 0.3
     # What is resolved stays what it is on another device.
-    other = point.resolved | {"device": {"states": 5}}
-    assert make_study(other).points[0].resolved["algorithm"] == point.resolved["algorithm"]
+    (other,) = make_study(tree | {"device": {"states": 5}}).points
+    assert other.resolved["algorithm"] == tree["algorithm"]
 
 
 @pytest.mark.parametrize("tiles", range(3, 33))
