@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cosim.reporting.accuracy_axis import set_accuracy_axis
 from cosim.reporting.style import add_legend, house_style, new_figure, save_figure, series_styles
 
 PUBLISHED = {
@@ -76,17 +77,12 @@ def main(folder: Path) -> None:
             mean, style = rows.groupby("epoch")["test_accuracy"].mean(), styles[name]
             look = {"color": style.colour, "linestyle": style.line, "linewidth": 1.1}
             marks = {"marker": style.marker, "markersize": 4, "markevery": 10}
-            handles += axes.plot(mean.index, 100 - 100 * mean, label=name, **look, **marks)
+            handles += axes.plot(mean.index, 100 * mean, label=name, **look, **marks)
             if own not in EARLIER.values():  # its open mark is that of the same tiles today
-                axes.plot(mean.index.max() + 3, 100 - published, style.marker, color=style.colour, mfc="white")
-        axes.set_yscale("log")
-        worst = axes.get_ylim()[1]
-        ticks = [tick for tick in (1, 2, 3, 5, 10, 20, 50, 90) if tick < worst]
-        axes.set_yticks(ticks, [f"{100 - tick}" for tick in ticks])
-        axes.set_ylim(worst, 0.7)
-        axes.minorticks_off()
+                axes.plot(mean.index.max() + 3, published, style.marker, color=style.colour, mfc="white")
+        drawn = 100 * history["test_accuracy"]
+        axes.set_ylabel(set_accuracy_axis(axes, drawn.min(), max(drawn.max(), table["published"].max())))
         axes.set_xlabel("epochs of 60,000 images (open marks: published)")
-        axes.set_ylabel("test accuracy (%, log error scale)")
         add_legend(figure, handles)
         save_figure(figure, folder / "figures" / "table_1.svg", source="history.csv")
     print(table.round(2).to_string())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cosim.reporting.accuracy_axis import set_accuracy_axis
 from cosim.reporting.style import COLOURS, LINES, MARKERS, add_legend, house_style, new_figure, save_figure
 
 TILES, STATES, SHARED = "algorithm.tiles", "device.states", "hardware.adc.shared_by_tiles"
@@ -32,7 +33,8 @@ def main(folder: Path) -> None:
             for part, line in ((shared, LINES[0]), (private, LINES[1])):
                 energy.plot(part[TILES], 1e6 * part["energy_per_sample_j"], linestyle=line, **look)
                 area.plot(part[TILES], 1e6 * part["area_m2"], linestyle=line, **look)
-        accuracy.set_ylabel("test accuracy (%)")
+        percent = 100 * table["test_accuracy"]
+        accuracy.set_ylabel(set_accuracy_axis(accuracy, percent.min(), percent.max()))
         energy.set_ylabel("energy per training sample (µJ)")
         area.set_ylabel("area (mm²)")
         for axes, title in (
