@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from cosim.reporting.accuracy_axis import set_accuracy_axis
+from cosim.reporting.labels import algorithm_name
 from cosim.reporting.style import add_legend, house_style, new_figure, save_figure, series_styles
 
 PUBLISHED = {
@@ -54,7 +55,7 @@ def summary(algorithm: str, tiles: int, setting: str, rows: pd.DataFrame) -> dic
 
 def name_of(algorithm: str, tiles: int, setting: str) -> str:
     """Return a configuration in the words of a reader."""
-    name = algorithm.replace("_", " ")
+    name = algorithm_name(algorithm)
     return f"{name}, {tiles} tiles, {setting}" if setting else name
 
 
