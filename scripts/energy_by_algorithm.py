@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cosim.reporting.labels import algorithm_name
 from cosim.reporting.style import add_legend, fill_styles, house_style, new_figure, save_figure
 
 ORDER = ("tia", "summing_stage", "dac", "adc", "sample_hold", "array", "drivers", "pulse_generators", "digital", "sram")
@@ -21,7 +22,7 @@ def main(folder: Path) -> None:
     """Write ``energy.csv`` and ``figures/energy.svg``, and print the table."""
     bill, results = pd.read_csv(folder / "bill.csv"), pd.read_csv(folder / "results.csv")
     names = {
-        row.run_id: row.algorithm.replace("_", " ") + (f", {row.tiles} tiles" if "residual" in row.algorithm else "")
+        row.run_id: algorithm_name(row.algorithm) + (f", {row.tiles} tiles" if "residual" in row.algorithm else "")
         for row in results.itertuples()
     }
     bill["algorithm"] = bill["run_id"].map(names)

@@ -14,6 +14,7 @@ PROPER_NAMES = {
     "tiki_taka_v2": "Tiki-Taka v2",
     "chopped_tiki_taka_v2": "chopped Tiki-Taka v2",
     "agad": "AGAD",
+    "e_rider": "E-RIDER",
 }
 COLUMNS_IN_LABEL = ("device", "network", "data", "epochs")
 
