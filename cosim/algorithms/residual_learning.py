@@ -86,11 +86,11 @@ def balanced_setting(tiles: int, given: Mapping[str, Any], conditions: Condition
     """Return a setting that holds for any number of tiles: the finest one quiet, the gradient step the same.
 
     kappa leaves the coarse tiles enough range, but lets them add no more noise to the sums of the widest layer than
-    with `SCALE_STATES` and `SCALE_INPUTS`: at random pulses a device of s states spreads over 1 / sqrt(s - 1) of its
-    bound, and the noise of n inputs adds up to sqrt(n) times that. gamma, within its limits, then brings the finest
-    tile to `FINEST`, and the fast rate brings the gradient step in the composite weight to `GRADIENT_STEP`. Columns are
-    taken over as fast as the finest tile of their layer turns over, and more rarely toward the end of the training,
-    so that the noise of the transfers freezes out; the more so the longer it is.
+    with `SCALE_STATES` and `SCALE_INPUTS`: at random pulses a soft-bounds device of s states spreads over
+    1 / sqrt(s - 1) of its bound, and the noise of n inputs adds up to sqrt(n) times that. gamma, within its limits,
+    then brings the finest tile to `FINEST`, and the fast rate brings the gradient step in the composite weight to
+    `GRADIENT_STEP`. Columns are taken over as fast as the finest tile of their layer turns over, and more rarely toward
+    the end of the training, so that the noise of the transfers freezes out; the more so the longer it is.
     """
     scale = BALANCED_SCALE if tiles > FEW_TILES else BALANCED_SCALE_FEW
     noise = math.sqrt(conditions.inputs / SCALE_INPUTS * (SCALE_STATES - 1) / (max(conditions.states, 2) - 1))
