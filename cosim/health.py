@@ -117,6 +117,16 @@ def noise_spread(device: PulsedDevice) -> float:
     return min(spread, widest) if reach > device.w_max else spread
 
 
+def forgotten_share(device: PulsedDevice, pulses: float) -> float | None:
+    """Return the share of its content that a tile forgets per mini-batch, at `pulses` per cross-point.
+
+    One over its memory: each pulse pulls a device toward its symmetric point by granularity x R'. None for devices that
+    do not forget.
+    """
+    slope = device.asymmetry_slope() or 0.0
+    return device.granularity * slope * pulses if slope > 0 else None
+
+
 def noise_level(device: PulsedDevice) -> float:
     """Return the mean magnitude of such a device as a fraction of its upper bound."""
     return math.sqrt(2 / math.pi) * noise_spread(device) / device.w_max

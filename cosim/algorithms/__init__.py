@@ -1,4 +1,7 @@
-"""Training algorithms: one short file each says which operations make a step. Add a class here to add an algorithm."""
+"""Training algorithms: one short file each says which operations make a step. Add a class here to add an algorithm.
+
+The named settings of residual learning and its health rules have files of their own beside it.
+"""
 
 from cosim.algorithms.agad import Agad
 from cosim.algorithms.algorithm import Algorithm, Parameters

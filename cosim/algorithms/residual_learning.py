@@ -6,8 +6,6 @@ Tile 0 is the coarsest, tile N = tiles - 1 the finest; W̄ = kappa Σ gammaⁿ W
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
@@ -16,108 +14,16 @@ import numpy.typing as npt
 from pydantic import Field, ValidationInfo, model_validator
 
 from cosim.algorithms.algorithm import Algorithm, Parameters
-from cosim.health import Budget, Check, at_least, at_most, noise_spread
+from cosim.algorithms.residual_learning_health import cascade_checks
+from cosim.algorithms.residual_learning_settings import SETTINGS, TRANSFER_DEFAULTS, SettingBasis, paper_setting
+from cosim.health import Budget, Check, forgotten_share
 from cosim.plan import Backward, Forward, Plan, Step, Transfer, Update
 from cost_model.floorplan import MatrixShape
-from device_models.parameters import PulsedDevice
 
 AGGRESSIVE_SWITCHES = 3
 MILD_WINDOW = 5
-# Limits of the health line; where they come from stands in `ResidualLearning.health`.
-STEP_MAX, NOISE_MAX, HOP_RATIO_MIN, WINDUP_MAX, SWEEPS_MIN = 0.15, 0.05, 2.0, 1.0, 5.0
-ROUNDING = 1e-9
 SHARE_MIN = 1e-9  # of a column per mini-batch, where a layer gets no pulses at all
-# Parameters of a transfer that are given one by one, or all derived from column_rate; where one is given, the others.
-TRANSFER_DEFAULTS = {
-    "transfer_rate": 0.02,
-    "transfer_rate_ratio": 1.2,
-    "transfer_period": 2,
-    "transfer_period_ratio": 5,
-    "transfer_columns": 32,
-}
-
-# The balanced setting.
-BALANCED_SCALE, BALANCED_SCALE_FEW, FEW_TILES = 0.5, 0.25, 5
-SCALE_STATES, SCALE_INPUTS = 10, 512  # what these scales were found with: LeNet-5
-FINEST, GAMMA_MIN, GAMMA_MAX, GRADIENT_STEP = 1 / 128, 1 / 8, 0.5, 0.04
-COLUMN_RATE, COLUMN_RATE_RATIO, SLOWING_MAX, LOOP_GAIN = 0.1, 6.0, 6.0**4, 0.4
-COOLING, SHORT_MINI_BATCHES = 0.1, 12_500
 PULSE_WINDOW = 1000  # mini-batches that counted pulses are averaged over
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """What a setting may depend on beside the tiles.
-
-    Parameters
-    ----------
-    mini_batches
-        Length of the training.
-    inputs
-        Fan-in of the widest layer.
-    states
-        Conductance states of the devices.
-    """
-
-    mini_batches: int = SHORT_MINI_BATCHES
-    inputs: int = SCALE_INPUTS
-    states: float = SCALE_STATES
-
-
-def paper_setting(tiles: int, given: Mapping[str, Any], conditions: Conditions) -> dict[str, Any]:
-    """Return the vectors of the released code: gamma 0.5, periods 2·5ᵏ, one column, rates 0.1·1.2ⁿ, fast rate 1."""
-    transfers = {
-        "transfer_rate": 0.1,
-        "transfer_rate_ratio": 1.2,
-        "transfer_period": 2,
-        "transfer_period_ratio": 5,
-        "transfer_columns": 1,
-    }
-    return {
-        "gamma": 0.5,
-        "weight_scale": 1.0,
-        "fast_rate": 1.0,
-        "warm_start": "epoch",
-        **({"column_rate_ratio": COLUMN_RATE_RATIO} if "column_rate" in given else transfers),
-    }
-
-
-def balanced_setting(tiles: int, given: Mapping[str, Any], conditions: Conditions) -> dict[str, Any]:
-    """Return a setting that holds for any number of tiles: the finest one quiet, the gradient step the same.
-
-    kappa leaves the coarse tiles enough range, but lets them add no more noise to the sums of the widest layer than
-    with `SCALE_STATES` and `SCALE_INPUTS`: at random pulses a soft-bounds device of s states spreads over
-    1 / sqrt(s - 1) of its bound, and the noise of n inputs adds up to sqrt(n) times that. gamma, within its limits,
-    then brings the finest tile to `FINEST`, and the fast rate brings the gradient step in the composite weight to
-    `GRADIENT_STEP`. Columns are taken over as fast as the finest tile of their layer turns over, and more rarely toward
-    the end of the training, so that the noise of the transfers freezes out; the more so the longer it is.
-    """
-    scale = BALANCED_SCALE if tiles > FEW_TILES else BALANCED_SCALE_FEW
-    noise = math.sqrt(conditions.inputs / SCALE_INPUTS * (SCALE_STATES - 1) / (max(conditions.states, 2) - 1))
-    weight_scale = given.get("weight_scale", scale / max(noise, 1.0))
-    finest = tiles - 1
-    ratio = (FINEST / weight_scale) ** (1 / finest) if finest else GAMMA_MAX
-    gamma = given.get("gamma", min(max(ratio, GAMMA_MIN), GAMMA_MAX))
-    slowing = max(SLOWING_MAX ** (1 / max(finest - 1, 1)), HOP_RATIO_MIN)  # many tiles: the coarsest still move
-    transfers = {
-        "column_rate": COLUMN_RATE,
-        "column_rate_ratio": min(COLUMN_RATE_RATIO, slowing),
-        "loop_gain": LOOP_GAIN,
-    }
-    return {
-        "gamma": gamma,
-        "weight_scale": weight_scale,
-        "fast_rate": GRADIENT_STEP / (weight_scale * gamma**finest),
-        "warm_start": "off",
-        "cooling": COOLING * math.sqrt(min(SHORT_MINI_BATCHES / conditions.mini_batches, 1.0)),
-        **({} if set(TRANSFER_DEFAULTS) & set(given) else transfers),
-    }
-
-
-SETTINGS: dict[str, Callable[[int, Mapping[str, Any], Conditions], dict[str, Any]]] = {
-    "balanced": balanced_setting,
-    "paper": paper_setting,
-}
 
 
 class ResidualLearningParameters(Parameters):
@@ -164,16 +70,16 @@ class ResidualLearningParameters(Parameters):
     @model_validator(mode="before")
     @classmethod
     def fill_from_setting(cls, given: Any, info: ValidationInfo) -> Any:
-        """Fill what is not given from the named setting, for the conditions of the study where they are known."""
+        """Fill what is not given from the named setting, for the study where it is known."""
         if not isinstance(given, dict):
             return given
         given = {key: value for key, value in given.items() if value is not None}
         setting, tiles = SETTINGS.get(str(given.get("setting", "balanced"))), given.get("tiles", 4)
-        conditions = Conditions(**(info.context or {}))
+        basis = SettingBasis(**(info.context or {}))
         try:
-            filled = (setting or paper_setting)(tiles, given, conditions)
+            filled = (setting or paper_setting)(tiles, given, basis)
         except (TypeError, ArithmeticError):  # a value of a wrong type or range; the checks that follow name it
-            filled = paper_setting(1, given, conditions)
+            filled = paper_setting(1, given, basis)
         missing = TRANSFER_DEFAULTS if set(TRANSFER_DEFAULTS) & set(given) else {}
         return missing | filled | given
 
@@ -259,7 +165,13 @@ class ResidualLearning(Algorithm):
     def left(self) -> float:
         """What cooling has left of the transfers; their mean over a training that is priced without being done."""
         cooling: float = self.parameters.cooling
-        return mean_left(cooling) if self.settled else cooling**self.progress
+        return self.mean_left if self.settled else cooling**self.progress
+
+    @property
+    def mean_left(self) -> float:
+        """The mean of cooling^progress over a training."""
+        cooling: float = self.parameters.cooling
+        return (1 - cooling) / -math.log(cooling) if cooling < 1 else 1.0
 
     def column_share(self, source: int, shape: MatrixShape, pulses: float | None = None) -> float:
         """Return the share of a column that moves on per mini-batch, rate x columns / (fan-in x period), uncooled.
@@ -309,94 +221,8 @@ class ResidualLearning(Algorithm):
         return over
 
     def health(self, budget: Budget) -> list[Check]:
-        """Return the rules that decide whether a cascade works.
-
-        Noise floor: a tile whose pulses are mostly noise keeps a spread of τ sqrt(g / (2τ - g)) whatever its rate;
-        in the weight that is times kappa gammaᴺ. Gradient step: fast rate x kappa gammaᴺ is the rate of SGD.
-        Range: the finer tiles together must reach half a step of the coarsest one, or they cannot take it back.
-        Slowing: a tile that is moved as fast as the finer one has no time to settle (the theory's inner loops).
-        Wind-up: a transfer faster than the finest tile can forget overshoots, and where the pulses become fewer during
-        the training the memory becomes longer; `loop_gain` keeps the two in proportion. Sweeps: a tile that takes over
-        less than a few times its neighbour does nothing in this training.
-        """
-        own, device = self.parameters, budget.device
-        finest = self.significances[-1]
-        checks = [*super().health(budget), _step(own.fast_rate * finest, finest)]
-        checks.append(_noise(noise_spread(device) * finest, own.tiles))
-        if own.tiles == 1:
-            return checks
-        checks.append(_range(own.gamma, own.tiles, device.granularity / device.w_max))
-        if own.tiles > 2:
-            checks.append(self._hops(budget.shapes[0]))
-        checks += [self._sweeps(budget), *self._windup(budget)]
-        return checks
-
-    def _hops(self, shape: MatrixShape) -> Check:
-        """Return how much slower each transfer is than the next finer one, at least."""
-        shares = [self.column_share(source, shape) for source in range(1, self.parameters.tiles)]
-        ratio = min((finer / coarser for coarser, finer in pairwise(shares) if coarser > 0), default=math.inf)
-        key = "transfer_period_ratio" if self.parameters.column_rate is None else "column_rate_ratio"
-        advice = (
-            ""
-            if ratio >= HOP_RATIO_MIN * (1 - ROUNDING)
-            else f"raise {key} by a factor of {at_least(HOP_RATIO_MIN / ratio)}"
-        )
-        return Check("slowing of each coarser transfer", ratio, f"at least {HOP_RATIO_MIN:g}", advice)
-
-    def _sweeps(self, budget: Budget) -> Check:
-        """Return how often the slowest layer passes the finest tile on during the training."""
-        shares = [
-            self.column_share(self.finest, shape, self._expected_pulses(budget, shape)) for shape in budget.shapes
-        ]
-        share = min(shares)
-        layer = budget.shapes[shares.index(share)]
-        sweeps = share * budget.mini_batches * mean_left(self.parameters.cooling)
-        limit = f"at least {SWEEPS_MIN:g}, slowest layer {layer.name}"
-        held = share < self.column_share(self.finest, layer)
-        advice = "" if sweeps >= SWEEPS_MIN else self._more_sweeps(sweeps, held=held)
-        return Check("sweeps of the finest tile", sweeps, limit, advice)
-
-    def _more_sweeps(self, sweeps: float, *, held: bool) -> str:
-        """Return what to change for `SWEEPS_MIN` sweeps, where the loop gain holds the transfers back or does not."""
-        if not sweeps:
-            return "raise transfer_rate above 0"
-        factor = SWEEPS_MIN / sweeps
-        longer = f"train {at_least(factor)} times longer"
-        rate = self.parameters.column_rate
-        if held:
-            return f"raise loop_gain or fast_rate by a factor of {at_least(factor)}, or {longer}"
-        if rate is None:
-            return f"raise transfer_rate by a factor of {at_least(factor)}, or {longer}"
-        return f"raise column_rate to {at_least(rate * factor)}, or {longer}" if rate * factor <= 1 else longer
-
-    def _windup(self, budget: Budget) -> list[Check]:
-        """Return transfer rate x memory of the finest tile in the layer where it is largest; nothing without data."""
-        values = {}
-        for shape in budget.shapes:
-            pulses = self._expected_pulses(budget, shape)
-            forgotten = None if pulses is None else forgotten_share(budget.device, pulses)
-            if forgotten:
-                values[shape.name] = self.column_share(self.finest, shape, pulses) / forgotten
-        if not values:
-            return []
-        layer = max(values, key=lambda name: values[name])
-        product, own = values[layer], self.parameters
-        advice = ""
-        if product > WINDUP_MAX * (1 + ROUNDING) and own.loop_gain is not None:
-            advice = f"lower loop_gain to {WINDUP_MAX:g} or less"
-        elif product > WINDUP_MAX * (1 + ROUNDING):
-            key = "transfer_rate" if own.column_rate is None else "column_rate"
-            advice = f"lower {key} or raise fast_rate by a factor of {at_least(product / WINDUP_MAX)}"
-            if own.column_rate is not None:
-                advice += ", or give loop_gain"
-        limit = f"at most {WINDUP_MAX:g}, layer {layer}, first mini-batch"
-        return [Check("transfer rate x memory of the finest tile", product, limit, advice)]
-
-    def _expected_pulses(self, budget: Budget, shape: MatrixShape) -> float | None:
-        """Return the pulses of the finest tile per cross-point in a mini-batch like the first one."""
-        if budget.activity is None:
-            return None
-        return float(self.parameters.fast_rate * budget.activity.products[shape.name] / budget.device.granularity)
+        """Return the rules that decide whether a cascade works."""
+        return [*super().health(budget), *cascade_checks(self, budget)]
 
     def settle(self) -> None:
         """Go straight to the cascade, with the transfers of a mean mini-batch."""
@@ -428,32 +254,6 @@ class ResidualLearning(Algorithm):
         self.counted = dict(zip(layers, state["counted"].tolist(), strict=True))
 
 
-def _step(step: float, finest: float) -> Check:
-    advice = "" if step <= STEP_MAX else f"lower fast_rate to {at_most(STEP_MAX / finest)} or less"
-    return Check("gradient step in the weight", step, f"at most {STEP_MAX:g}", advice)
-
-
-def _noise(floor: float, tiles: int) -> Check:
-    advice = ""
-    if floor > NOISE_MAX:
-        keys = "gamma or weight_scale" if tiles > 1 else "weight_scale"
-        advice = f"add tiles, or lower {keys} by a factor of {at_least(floor / NOISE_MAX)}"
-    return Check("noise floor of the finest tile", floor, f"at most {NOISE_MAX:g} in weight units", advice)
-
-
-def _range(gamma: float, tiles: int, step: float) -> Check:
-    """Return the reach of the finer tiles over half a step of the coarsest, in its own units."""
-    reach, advice = _reach(gamma, tiles), ""
-    if reach < step / 2:
-        enough = next((share / 100 for share in range(1, 100) if _reach(share / 100, tiles) >= step / 2), None)
-        advice = "take finer devices" if enough is None else f"raise gamma to {enough:g}, or take finer devices"
-    return Check("reach of the finer tiles", reach, f"at least half a coarse step, {step / 2:.3g}", advice)
-
-
-def _reach(gamma: float, tiles: int) -> float:
-    return sum(gamma**n for n in range(1, tiles))
-
-
 def visits(share: float, inputs: int, most: float) -> tuple[int, int, float]:
     """Return columns, period and rate of transfers that take over a share of every column per mini-batch.
 
@@ -466,21 +266,6 @@ def visits(share: float, inputs: int, most: float) -> tuple[int, int, float]:
     else:
         columns, period = 1, 2 ** int(math.log2(1 / per_mini_batch))
     return columns, period, share * inputs * period / columns
-
-
-def forgotten_share(device: PulsedDevice, pulses: float) -> float | None:
-    """Return the share of its content that a tile forgets per mini-batch, at `pulses` per cross-point.
-
-    One over its memory: each pulse pulls a device toward its symmetric point by granularity x R'. None for devices that
-    do not forget.
-    """
-    slope = device.asymmetry_slope() or 0.0
-    return device.granularity * slope * pulses if slope > 0 else None
-
-
-def mean_left(cooling: float) -> float:
-    """Return the mean of cooling^p over p from 0 to 1."""
-    return (1 - cooling) / -math.log(cooling) if cooling < 1 else 1.0
 
 
 def loss_plateau(losses: list[float], switches: int) -> bool:

@@ -15,21 +15,23 @@ from cosim.algorithms.agad import ReferencedTransfer
 from cosim.algorithms.chopped_tiki_taka_v2 import ChoppedTransfer, ChoppedUpdate
 from cosim.algorithms.e_rider import Retrack, SignedUpdate, TrackedTransfer
 from cosim.algorithms.residual_learning import (
+    PULSE_WINDOW,
+    SHARE_MIN,
+    ResidualLearningParameters,
+    averaged_plateau,
+    loss_plateau,
+    visits,
+)
+from cosim.algorithms.residual_learning_health import HOP_RATIO_MIN
+from cosim.algorithms.residual_learning_settings import (
     COOLING,
     FINEST,
     GAMMA_MAX,
     GAMMA_MIN,
     GRADIENT_STEP,
-    HOP_RATIO_MIN,
-    PULSE_WINDOW,
     SETTINGS,
-    SHARE_MIN,
     TRANSFER_DEFAULTS,
-    Conditions,
-    ResidualLearningParameters,
-    averaged_plateau,
-    loss_plateau,
-    visits,
+    SettingBasis,
 )
 from cosim.algorithms.residual_learning_v2 import LeakyTransfer
 from cosim.algorithms.tiki_taka_v2 import BufferedTransfer
@@ -465,7 +467,7 @@ LENET5 = ("mnist", "lenet5", 512)  # data, network, fan-in of its widest layer
 @pytest.mark.parametrize("tiles", range(1, 33))
 def test_a_setting_fills_every_parameter_for_any_number_of_tiles(setting, tiles):
     parameters = ResidualLearningParameters(setting=setting, tiles=tiles)
-    filled = SETTINGS[setting](tiles, {}, Conditions())
+    filled = SETTINGS[setting](tiles, {}, SettingBasis())
     assert {key: getattr(parameters, key) for key in filled} == filled
     # Transfers are set in one of two ways, completely.
     ways = ("column_rate", "column_rate_ratio", "loop_gain"), tuple(TRANSFER_DEFAULTS)
@@ -499,7 +501,7 @@ def test_a_given_key_wins_over_its_setting(setting, key, value):
     parameters = ResidualLearningParameters(setting=setting, tiles=6, **{key: value})
     assert getattr(parameters, key) == value
     defaults = TRANSFER_DEFAULTS if key in TRANSFER_DEFAULTS else {}
-    others = {**defaults, **SETTINGS[setting](6, {key: value}, Conditions()), key: value}
+    others = {**defaults, **SETTINGS[setting](6, {key: value}, SettingBasis()), key: value}
     assert {name: getattr(parameters, name) for name in others} == others
 
 

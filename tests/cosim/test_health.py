@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cosim.algorithms import ALGORITHMS
-from cosim.algorithms.residual_learning import NOISE_MAX, STEP_MAX, SWEEPS_MIN, WINDUP_MAX
+from cosim.algorithms.residual_learning_health import NOISE_MAX, STEP_MAX, SWEEPS_MIN, WINDUP_MAX
 from cosim.health import (
     NOISE_BAND,
     OFFSET_MAX,
