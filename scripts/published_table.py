@@ -1,7 +1,7 @@
 """Test accuracy beside Table 1 of arXiv 2510.02516: `python -m scripts.published_table reports/mnist_lenet5_10_states`.
 
-The folder is one that `cosim run` left; ``earlier`` in it may hold results.csv and history.csv of points that were
-trained with an earlier version.
+The folder is one that `cosim run` left; in it ``seeds`` may be another, of further seeds, and ``earlier`` may hold
+results.csv and history.csv of points that were trained with an earlier version.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def rows_of(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
 def summary(algorithm: str, tiles: int, setting: str, rows: pd.DataFrame) -> dict[str, object]:
     """Return a row of the table from the epochs of all seeds of a configuration."""
     end = rows["epoch"].max()
-    last, late = rows[rows["epoch"] == end], 100 * rows[rows["epoch"] > end - LAST]["test_accuracy"]
+    last, late = rows[rows["epoch"] == end], rows[rows["epoch"] > end - LAST].groupby("run_id")["test_accuracy"]
     return {
         "algorithm": algorithm,
         "tiles": tiles,
@@ -46,8 +46,9 @@ def summary(algorithm: str, tiles: int, setting: str, rows: pd.DataFrame) -> dic
         "seeds": len(last),
         "published": PUBLISHED.get((algorithm, tiles), float("nan")),
         "last_epoch": 100 * last["test_accuracy"].mean(),
-        "last_epochs_mean": late.mean(),
-        "last_epochs_std": late.std(),
+        "last_epoch_std": 100 * last["test_accuracy"].std(),  # over seeds
+        "last_epochs_mean": 100 * late.mean().mean(),
+        "last_epochs_std": 100 * late.std().mean(),  # over the epochs of a seed
         "best_epoch": 100 * rows.groupby("run_id")["test_accuracy"].max().mean(),
         "train_loss": last["train_loss"].mean(),
     }
@@ -62,6 +63,9 @@ def name_of(algorithm: str, tiles: int, setting: str) -> str:
 def main(folder: Path) -> None:
     """Write ``table.csv`` and ``figures/table_1.svg``, and print the table."""
     results, history = rows_of(folder)
+    if (folder / "seeds").is_dir():
+        further, curves = rows_of(folder / "seeds")
+        results, history = pd.concat([results, further]), pd.concat([history, curves])
     if (folder / "earlier").is_dir():
         before, curves = rows_of(folder / "earlier")
         before["setting"] = before["setting"].replace(EARLIER)
@@ -75,15 +79,16 @@ def main(folder: Path) -> None:
         figure = new_figure(3.6)
         axes, handles, styles = figure.subplots(), [], series_styles(names)
         for name, (_, rows), published, own in zip(names, groups, table["published"], table["setting"], strict=True):
-            mean, style = rows.groupby("epoch")["test_accuracy"].mean(), styles[name]
+            epochs, style = 100 * rows.groupby("epoch")["test_accuracy"].agg(["mean", "min", "max"]), styles[name]
             look = {"color": style.colour, "linestyle": style.line, "linewidth": 1.1}
             marks = {"marker": style.marker, "markersize": 4, "markevery": 10}
-            handles += axes.plot(mean.index, 100 * mean, label=name, **look, **marks)
+            handles += axes.plot(epochs.index, epochs["mean"], label=name, **look, **marks)
+            axes.fill_between(epochs.index, epochs["min"], epochs["max"], color=style.colour, alpha=0.25, linewidth=0)
             if own not in EARLIER.values():  # its open mark is that of the same tiles today
-                axes.plot(mean.index.max() + 3, published, style.marker, color=style.colour, mfc="white")
+                axes.plot(epochs.index.max() + 3, published, style.marker, color=style.colour, mfc="white")
         drawn = 100 * history["test_accuracy"]
         axes.set_ylabel(set_accuracy_axis(axes, drawn.min(), max(drawn.max(), table["published"].max())))
-        axes.set_xlabel("epochs of 60,000 images (open marks: published)")
+        axes.set_xlabel("epochs of 60,000 images (bands: all seeds; open marks: published)")
         add_legend(figure, handles)
         save_figure(figure, folder / "figures" / "table_1.svg", source="history.csv")
     print(table.round(2).to_string())
