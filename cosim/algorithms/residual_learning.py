@@ -48,9 +48,9 @@ class ResidualLearningParameters(Parameters):
     column_rate_ratio: float | None = Field(None, ge=1, description="each coarser transfer is this many times slower")
     loop_gain: float | None = Field(
         None,
-        gt=0,
+        ge=0,
         description="column_rate is lowered to this over the memory of the finest tile, from the pulses that it gets "
-        "in each layer; not at all where not given",
+        "in each layer; 0: not at all",
     )
     cooling: float = Field(1.0, gt=0, le=1, description="what is left of the transfer rates at the end of the training")
     transfer_rate: float | None = Field(None, ge=0, description="of source tile n: times transfer_rate_ratio^n")
@@ -87,7 +87,7 @@ class ResidualLearningParameters(Parameters):
     def one_way_to_transfer(self) -> ResidualLearningParameters:
         """Refuse transfers that are given both ways."""
         one_by_one = any(getattr(self, key) is not None for key in TRANSFER_DEFAULTS)
-        if self.loop_gain is not None and one_by_one:
+        if self.loop_gain and one_by_one:
             raise ValueError("loop_gain lowers column_rate, which is not given; leave it out, or give column_rate")
         if self.column_rate is not None and one_by_one:
             raise ValueError(
@@ -127,12 +127,12 @@ class ResidualLearning(Algorithm):
     @property
     def changes_with_progress(self) -> bool:
         """Whether transfers cool down or follow the pulses."""
-        return bool(self.parameters.cooling < 1 or self.parameters.loop_gain is not None)
+        return bool(self.parameters.cooling < 1 or self.parameters.loop_gain)
 
     def plan(self, shape: MatrixShape, learning_rate: float) -> Plan:
         """Forward, backward, pulsed update of the finest tile; then the cascade, or warm-start transfers."""
         own = self.parameters
-        update = Update(target=self.finest, rate=own.fast_rate, counted=own.loop_gain is not None)
+        update = Update(target=self.finest, rate=own.fast_rate, counted=bool(own.loop_gain))
         steps: tuple[Step, ...] = (Forward(), Backward(), update)
         if self.warmed >= self.finest:
             return (*steps, *(self.transfer(n, n - 1, shape) for n in range(self.finest, 0, -1)))
@@ -183,7 +183,7 @@ class ResidualLearning(Algorithm):
             columns, every, rate = self.given_visits(source, shape)
             return rate * columns / (shape.inputs * every)
         share = own.column_rate
-        if own.loop_gain is not None and pulses is not None and self.device is not None:
+        if own.loop_gain and pulses is not None and self.device is not None:
             forgotten = forgotten_share(self.device, pulses)
             if forgotten is not None:
                 share = min(share, max(own.loop_gain * forgotten, SHARE_MIN))

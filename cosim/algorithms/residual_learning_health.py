@@ -118,7 +118,7 @@ def _windup(algorithm: ResidualLearning, budget: Budget) -> list[Check]:
     layer = max(values, key=lambda name: values[name])
     product, advice = values[layer], ""
     if product > WINDUP_MAX * (1 + ROUNDING):
-        if own.loop_gain is not None:
+        if own.loop_gain:
             advice = f"lower loop_gain to {WINDUP_MAX:g} or less"
         else:
             key, other = ("transfer_rate", "") if own.column_rate is None else ("column_rate", ", or give loop_gain")

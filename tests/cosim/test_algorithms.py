@@ -844,7 +844,7 @@ def test_cooled_transfers_are_priced_at_their_mean():
     from cosim.pricing import scheduled
 
     def columns(**given):
-        log = scheduled(cooling_study(loop_gain=1e6, column_rate_ratio=1.0, **given).points[0]).activity
+        log = scheduled(cooling_study(loop_gain=0, column_rate_ratio=1.0, **given).points[0]).activity
         return sum(done.times for (_, tile, _), done in log if tile == "2>1")
 
     mean = (1 - 0.01) / np.log(100)
@@ -908,13 +908,21 @@ def test_pulses_are_averaged_over_all_mini_batches_and_then_over_a_window():
     assert algorithm.pulses[SHAPE.name] == pytest.approx(before * (1 - 1 / PULSE_WINDOW) ** PULSE_WINDOW, rel=1e-9)
 
 
+@pytest.mark.parametrize("pulses", [0.0, 1e-4, 10.0])
+def test_a_loop_gain_of_0_holds_no_transfer_back(pulses):
+    algorithm = gained(pulses, loop_gain=0)
+    assert [moved(step) for step in transfers(algorithm)] == pytest.approx([0.02, 0.005, 0.00125], rel=1e-9)
+    assert moved(transfers(algorithm, MatrixShape("unseen", 10, 20))[0]) == pytest.approx(0.02, rel=1e-9)
+    assert not algorithm.changes_with_progress
+
+
 def test_updates_are_counted_where_the_loop_gain_asks_for_it_and_nowhere_else():
     def counted(**parameters):
         algorithm = make("residual_learning", tiles=3, **parameters)
         return [step.counted for step in algorithm.plan(SHAPE, 0.05) if isinstance(step, Update)]
 
     assert counted() == [True]
-    assert counted(transfer_rate=0.1) == counted(setting="paper") == [False]
+    assert counted(transfer_rate=0.1) == counted(setting="paper") == counted(loop_gain=0) == [False]
 
 
 def test_a_count_takes_two_operations_per_slot():
@@ -963,6 +971,7 @@ def test_pricing_holds_transfers_back_by_the_pulses_that_the_preset_assumes():
 
 def test_a_loop_gain_without_a_column_rate_is_refused():
     assert "loop_gain lowers column_rate" in complaint(transfer_rate=0.1, loop_gain=0.2)
+    assert make("residual_learning", transfer_rate=0.1, loop_gain=0).parameters.column_rate is None
 
 
 def test_a_training_follows_its_own_progress():

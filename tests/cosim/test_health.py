@@ -312,6 +312,7 @@ def test_transfer_rate_times_memory_of_the_finest_tile(transfers):
     assert "layer dense" in check.limit
     factor = number(rf"lower {transfers} or raise fast_rate by a factor of ([\d.]+)", check.advice)
     assert check.advice.endswith(", or give loop_gain") is (transfers == "column_rate")
+    assert rule("transfer rate x memory", **given, loop_gain=0, **{transfers: rate / ratio}) == check
     assert rule("transfer rate x memory", **given, **{transfers: rate / ratio / factor}).kept
     faster = given | {"fast_rate": factor}
     assert rule("transfer rate x memory", **faster, **{transfers: rate / ratio}).kept

@@ -20,12 +20,12 @@ QUIET = {"tiles": 6, "fast_rate": 12.8, "column_rate": 0.1, "cooling": 1.0}
 STEEP = QUIET | {"fast_rate": 400.0}
 STILL = QUIET | {"column_rate": 1e-6}
 # The finest tile forgets slowly, and is taken over by a hundredth of each column, or wholly, or as fast as it forgets.
-PATIENT = QUIET | {"fast_rate": 1.28, "column_rate": 0.01, "loop_gain": 1e6}
+PATIENT = QUIET | {"fast_rate": 1.28, "column_rate": 0.01, "loop_gain": 0}
 GREEDY = PATIENT | {"column_rate": 1.0}
 HELD = GREEDY | {"loop_gain": 0.4}
 # Two tiles of four states: the finest one at 1/2 or at 1/32.
 HEAVY = {"tiles": 2, "weight_scale": 1.0, "gamma": 0.5, "fast_rate": 0.2, "column_rate": 0.02, "cooling": 0.1}
-HEAVY |= {"loop_gain": 1e6}
+HEAVY |= {"loop_gain": 0}
 LIGHT = HEAVY | {"gamma": 1 / 32, "fast_rate": 3.2}
 
 
