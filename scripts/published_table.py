@@ -76,16 +76,18 @@ def main(folder: Path) -> None:
     table.to_csv(folder / "table.csv", index=False, float_format="%.6g")
     names = [name_of(*key) for key, _ in groups]
     with house_style():
-        figure = new_figure(3.6)
+        figure = new_figure(4.2)
         axes, handles, styles = figure.subplots(), [], series_styles(names)
-        for name, (_, rows), published, own in zip(names, groups, table["published"], table["setting"], strict=True):
+        for name, (_, rows) in zip(names, groups, strict=True):
             epochs, style = 100 * rows.groupby("epoch")["test_accuracy"].agg(["mean", "min", "max"]), styles[name]
             look = {"color": style.colour, "linestyle": style.line, "linewidth": 1.1}
             marks = {"marker": style.marker, "markersize": 4, "markevery": 10}
             handles += axes.plot(epochs.index, epochs["mean"], label=name, **look, **marks)
             axes.fill_between(epochs.index, epochs["min"], epochs["max"], color=style.colour, alpha=0.25, linewidth=0)
-            if own not in EARLIER.values():  # its open mark is that of the same tiles today
-                axes.plot(epochs.index.max() + 3, published, style.marker, color=style.colour, mfc="white")
+        published = table.assign(name=names).drop_duplicates(["algorithm", "tiles"]).sort_values("published")
+        for place, (name, value) in enumerate(zip(published["name"], published["published"], strict=True)):
+            style, right = styles[name], history["epoch"].max() + 3 * (1 + place % 2)  # neighbours side by side
+            axes.plot(right, value, style.marker, color=style.colour, mfc="white")
         drawn = 100 * history["test_accuracy"]
         axes.set_ylabel(set_accuracy_axis(axes, drawn.min(), max(drawn.max(), table["published"].max())))
         axes.set_xlabel("epochs of 60,000 images (bands: all seeds; open marks: published)")
