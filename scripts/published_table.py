@@ -31,7 +31,8 @@ EARLIER = {"balanced": "one constant rate"}
 def rows_of(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return results and history of a folder, with the setting as a column."""
     results, history = pd.read_csv(folder / "results.csv"), pd.read_csv(folder / "history.csv")
-    setting = results["algorithm.setting"].fillna("") if "algorithm.setting" in results else ""
+    default = results["algorithm"].map({"residual_learning": "balanced"}).fillna("")
+    setting = results["algorithm.setting"].fillna(default) if "algorithm.setting" in results else default
     return results.assign(setting=setting), history
 
 
