@@ -48,19 +48,6 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Activity:
-    """How often the finest tile is pulsed, per cross-point and mini-batch, measured on the first mini-batch.
-
-    Parameters
-    ----------
-    products
-        For each layer, mean over the cross-points of Σ |input| |error| over the vectors of a mini-batch.
-    """
-
-    products: Mapping[str, float]
-
-
-@dataclass(frozen=True)
 class Budget:
     """What the rules need to know about a training.
 
@@ -72,14 +59,15 @@ class Budget:
         The weight matrix of every layer.
     mini_batches
         Mini-batches of the whole training.
-    activity
-        What the first mini-batch says; None where there is no data.
+    products
+        For each layer, Σ |input| |error| over the vectors of the first mini-batch, mean over the cross-points: what
+        the pulses of its tile are proportional to. None where there is no data.
     """
 
     device: PulsedDevice
     shapes: Sequence[MatrixShape]
     mini_batches: int
-    activity: Activity | None = None
+    products: Mapping[str, float] | None = None
 
 
 def symmetric_point_check(device: PulsedDevice) -> Check:

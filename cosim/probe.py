@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cosim.config import Point
-from cosim.health import Activity, Budget, Check
+from cosim.health import Budget, Check
 
 if TYPE_CHECKING:  # the pricing path stays free of compiled kernels
     from cosim.data import Data
@@ -33,13 +33,13 @@ def point_health(point: Point, data: Data | None = None) -> list[Check]:
         device=point.device,
         shapes=[spec.shape for spec in point.layers],
         mini_batches=training["epochs"] * math.ceil(point.train_samples / training["batch_size"]),
-        activity=None if data is None else first_activity(point, data),
+        products=None if data is None else first_products(point, data),
     )
     return algorithm.health(budget)
 
 
-def first_activity(point: Point, data: Data) -> Activity:
-    """Return what the first mini-batch says about the size of the gradients, on exact digital weights."""
+def first_products(point: Point, data: Data) -> dict[str, float]:
+    """Return `Budget.products`: how large the first gradients of every layer are, on exact digital weights."""
     from cosim.digital_matrix import DigitalMatrix
     from cosim.experiment import WEIGHT_STREAM
     from cosim.layers import Network, cross_entropy
@@ -59,7 +59,7 @@ def first_activity(point: Point, data: Data) -> Activity:
     for layer in network.layers:
         sums = np.abs(layer.inputs).sum(axis=1) @ np.abs(layer.errors).sum(axis=1)
         products[layer.name] = float(sums) / layer.spec.shape.cells
-    return Activity(products)
+    return products
 
 
 def health_lines(name: str, checks: list[Check]) -> tuple[str, list[str]]:

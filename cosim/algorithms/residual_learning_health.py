@@ -129,6 +129,6 @@ def _windup(algorithm: ResidualLearning, budget: Budget) -> list[Check]:
 
 def _expected_pulses(algorithm: ResidualLearning, budget: Budget, shape: MatrixShape) -> float | None:
     """Return the pulses of the finest tile per cross-point in a mini-batch like the first one."""
-    if budget.activity is None:
+    if budget.products is None:
         return None
-    return float(algorithm.parameters.fast_rate * budget.activity.products[shape.name] / budget.device.granularity)
+    return float(algorithm.parameters.fast_rate * budget.products[shape.name] / budget.device.granularity)

@@ -15,7 +15,6 @@ from cosim.health import (
     OFFSET_MAX,
     UNUSED_BELOW,
     WINDUP_ABOVE,
-    Activity,
     Budget,
     Check,
     at_least,
@@ -191,7 +190,7 @@ def checks(device=TEN, *, name="residual_learning", mini_batches=10_000, product
     kind = ALGORITHMS[name]
     algorithm = kind(kind.parameters_type(**parameters))
     algorithm.prepare(device)
-    return algorithm.health(Budget(device, SHAPES, mini_batches, None if products is None else Activity(products)))
+    return algorithm.health(Budget(device, SHAPES, mini_batches, products))
 
 
 def rule(start, *arguments, **options):
@@ -358,7 +357,7 @@ def test_health_does_not_depend_on_how_far_a_training_has_cooled():
     kind = ALGORITHMS["residual_learning"]
     algorithm = kind(kind.parameters_type(tiles=3, cooling=0.1))
     algorithm.prepare(TEN)
-    budget = Budget(TEN, SHAPES, 10_000, Activity({"conv": 1.0, "dense": 0.001}))
+    budget = Budget(TEN, SHAPES, 10_000, {"conv": 1.0, "dense": 0.001})
     before = algorithm.health(budget)
     algorithm.progress = 0.7
     assert [check.value for check in algorithm.health(budget)] == pytest.approx([check.value for check in before])

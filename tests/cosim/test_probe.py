@@ -14,7 +14,7 @@ from cosim.experiment import WEIGHT_STREAM, Training
 from cosim.explain import explain_study
 from cosim.health import Check
 from cosim.network import initial_weights
-from cosim.probe import first_activity, health_lines, point_health
+from cosim.probe import first_products, health_lines, point_health
 from cosim.study import run
 
 BASE = {
@@ -40,7 +40,7 @@ def data_of(samples, seed=1):
 # The first mini-batch.
 
 
-def test_first_activity_is_the_sum_of_products_per_cross_point():
+def test_first_products_is_the_sum_of_products_per_cross_point():
     point, batch = point_of(training={"batch_size": 2}), data_of(2)
     first, second = (
         initial_weights(spec, seed=point.seed, stream=WEIGHT_STREAM + place) for place, spec in enumerate(point.layers)
@@ -56,21 +56,21 @@ def test_first_activity_is_the_sum_of_products_per_cross_point():
         "dense1": sum(np.abs(np.outer(hidden_error[k], images[k])).mean() for k in range(2)),
         "dense2": sum(np.abs(np.outer(error[k], hidden[k])).mean() for k in range(2)),
     }
-    assert first_activity(point, batch).products == pytest.approx(expected, rel=1e-5)
+    assert first_products(point, batch) == pytest.approx(expected, rel=1e-5)
 
 
 def test_only_the_first_mini_batch_is_looked_at():
     point, few, many = point_of(), data_of(8), data_of(64)
     np.testing.assert_array_equal(few.train_images, many.train_images[:8])
-    assert first_activity(point, few).products == first_activity(point, many).products
+    assert first_products(point, few) == first_products(point, many)
 
 
 def test_fewer_images_than_a_mini_batch_are_enough():
-    assert first_activity(point_of(training={"batch_size": 100}), data_of(3)).products["dense1"] > 0
+    assert first_products(point_of(training={"batch_size": 100}), data_of(3))["dense1"] > 0
 
 
 @pytest.mark.parametrize("batch", [8, 64])
-def test_first_activity_predicts_the_coincidences_of_the_first_mini_batch(batch):
+def test_first_products_predicts_the_coincidences_of_the_first_mini_batch(batch):
     ratios = []
     for seed in range(16):
         point = point_of(
@@ -82,7 +82,7 @@ def test_first_activity_predicts_the_coincidences_of_the_first_mini_batch(batch)
         data = data_of(batch, seed)
         training = Training(point, data)
         training.epoch()
-        products = first_activity(point, data).products
+        products = first_products(point, data)
         rate = point.algorithm().parameters.fast_rate / point.device.granularity
         measured = {row["layer"]: row["coincidences_per_mini_batch"] for row in training.tiles if row["tile"] == 2}
         ratios.append([measured[layer] / (rate * products[layer]) for layer in ("dense1", "dense2")])
@@ -96,7 +96,7 @@ def test_activity_of_a_convolution_counts_every_position():
     )
     images = np.random.Generator(np.random.Philox(key=[1, 1])).random((1, 28, 28, 1), dtype=np.float32)
     data = Data(images, np.zeros(1, dtype=np.int64), images, np.zeros(1, dtype=np.int64), point.data)
-    products = first_activity(point, data).products
+    products = first_products(point, data)
     assert list(products) == ["conv1", "conv2", "dense1", "dense2"]
     assert all(0 < value < math.inf for value in products.values())
 
