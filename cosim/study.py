@@ -72,8 +72,8 @@ def run(
     progress
         Called with the epochs that are done and the epochs of the whole study.
     tell
-        Called, before anything is trained, with a line about the health of each point that has any, and with a
-        warning for every rule that it breaks.
+        Called, before anything is trained, with a line about the health of each point that has any, with a warning
+        for every rule that it breaks, and with the number of finished points whose rows were found incomplete.
     page
         Whether to write index.html at the end.
 
@@ -97,8 +97,14 @@ def run(
     finished = record.finished()
     health = _health([point for point in checked.points if point.run_id not in finished], checked, tell)
     with record.locked():
+        before = record.finished()
         changed = record.open(checked)
         finished = record.finished()
+        if tell is not None and before - finished:
+            tell(
+                f"{record.folder}: results.csv had {len(before - finished)} points whose rows are missing from another "
+                "table; they were taken out, and those of this study go on from their checkpoints or are trained again"
+            )
         todo = [point for point in checked.points if point.run_id not in finished]
         if changed or todo:
             record.write_summary(checked, health)

@@ -517,6 +517,18 @@ def test_next_run_completes_what_a_lost_table_held(folder: Path, finished: Path,
     assert numbers(folder) == numbers(finished)
 
 
+def test_points_whose_rows_are_incomplete_are_told_of(folder: Path) -> None:
+    (folder / "bill.csv").unlink()
+    lines: list[str] = []
+
+    run(TREE, folder, page=False, tell=lines.append)
+    run(TREE, folder, page=False, tell=lines.append)
+
+    assert [line.split("; ")[0] for line in lines if "results.csv" in line] == [
+        f"{folder}: results.csv had 6 points whose rows are missing from another table"
+    ]
+
+
 # Pricing without training.
 
 
